@@ -1,6 +1,6 @@
 import { ValidationError } from '../../shared/errors.js';
 
-/** The kind of server that an address points to, as messages name it. */
+/** The kind of server that an address points to. Appears in messages. */
 type Kind = 'redis' | 'postgres';
 
 /** URL schemes of each kind. `pg` also accepts `socket:`, for a directory with a Unix socket. */
@@ -14,12 +14,12 @@ const examples = {
 } as const;
 
 /**
- * Parses the address of a server. A password with characters that must be percent-encoded would be parsed as another
- * part of the address, and could then show up in messages. Such an address is refused, and no message repeats any part
- * of an address.
+ * Parses the address of a server. A password with characters that are not percent-encoded would be parsed as another
+ * section of the address, and could then show up in messages. Therefore such an address is refused, and no message
+ * repeats any section of an address.
  *
  * @param field - the name of the option, for messages
- * @throws {ValidationError} if the address cannot be parsed, or has a scheme of another kind
+ * @throws {ValidationError} if the address cannot be parsed, or its scheme belongs to another kind of server
  */
 export function urlOf(kind: Kind, address: string, field: string): URL {
   const url = urlFrom(address);
@@ -33,7 +33,11 @@ export function urlOf(kind: Kind, address: string, field: string): URL {
   throw new ValidationError(`${field} must be an address that begins with ${beginnings[kind]}, got another scheme`);
 }
 
-/** Returns host and port of an address. Like `urlOf`, it throws if the address cannot be parsed. */
+/**
+ * Returns the host and port of an address.
+ *
+ * @throws {ValidationError} like `urlOf`
+ */
 export function placeOf(kind: Kind, address: string, field: string, defaultPort: number): string {
   const { hostname, port, searchParams } = urlOf(kind, address, field);
   const host = kind === 'postgres' ? (searchParams.get('host') ?? hostname) : hostname;
@@ -41,9 +45,9 @@ export function placeOf(kind: Kind, address: string, field: string, defaultPort:
   return `${host || 'localhost'}:${at || defaultPort}`;
 }
 
-/** Returns `undefined` if the address cannot be parsed, or if an `@` follows the part that was parsed as the host. */
+/** Returns the parsed address, or `undefined` if the address cannot be parsed or an `@` follows its host. */
 function urlFrom(address: string): URL | undefined {
-  // `pg` also accepts a user without a host, with the host in a parameter.
+  // `pg` also accepts a user without a host if a parameter contains the host.
   const whole = address.replace('@/', '@localhost/');
   if (!URL.canParse(whole)) return undefined;
   const url = new URL(whole);

@@ -15,16 +15,17 @@ interface Waiting extends Appended {
   readonly reject: (error: unknown) => void;
 }
 
-/** Largest number of entries per batch, and largest sum of their characters. */
+/** Maximum number of entries in a batch, and maximum sum of their characters. */
 const mostEntries = 200;
 const mostText = 4 * 2 ** 20;
 
 /**
- * Appends the entries of each run in the order of the calls. Entries are numbered and would overtake each other on
- * several connections, so at most one batch per run is in flight. Entries added in the meantime form the next batch.
+ * Appends the entries of each run in the order of the calls. At most one batch per run is in flight, because numbered
+ * entries sent over several connections would overtake each other. Entries added while a batch is in flight form the
+ * next batch.
  */
 export class Appends {
-  /** Entries still to be sent, by run. A run is listed while one of its batches is in flight. */
+  /** Entries still to be sent, by run. A run is in the map while one of its batches is in flight. */
   readonly #waiting = new Map<string, Waiting[]>();
 
   /** @param send - adds entries with consecutive numbers, and returns the outcome of each */
@@ -49,7 +50,10 @@ export class Appends {
     this.#waiting.delete(runId);
   }
 
-  /** If the engine refuses an entry, rejects all entries behind it in the batch, because they would leave a gap. */
+  /**
+   * Sends a batch. If the engine refuses an entry, all later entries of the batch are rejected too, because they would
+   * leave a gap.
+   */
   async #sendBatch(runId: string, batch: readonly Waiting[]): Promise<void> {
     let refusal: { readonly error: unknown } | undefined;
     await sendTogether(

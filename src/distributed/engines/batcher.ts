@@ -4,9 +4,9 @@ import { sendTogether } from './together.js';
 
 /** The time limit of a call. */
 export interface CallLimit {
-  /** Milliseconds from the moment the call was added. */
+  /** Length of the limit in milliseconds, counted from the moment the call is added. */
   readonly milliseconds: number;
-  /** Returns the error of a late call. Used only if no batch has failed since the last success. */
+  /** Returns the error for a late call. Called only if no batch has failed since the last success. */
   readonly late: () => unknown;
 }
 
@@ -18,17 +18,17 @@ interface Waiting<Call, Answer> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Largest number of calls per batch, and largest sum of their characters. */
+/** Maximum number of calls in a batch, and maximum sum of their characters. */
 const most = 100;
 const mostText = 16 * 2 ** 20;
 
-/** Extra milliseconds for a batch with a time limit of its own, because the error of that limit says more. */
+/** Milliseconds added to the limit. A batch may have a time limit of its own, whose error says more. */
 const grace = 500;
 
 /**
- * Sends calls that arrive at the same time as one batch: one statement and one transaction for many calls. While the
- * allowed number of batches is in flight, further calls gather for the next batch. A call that gathers for longer than
- * its time limit is not sent.
+ * Combines calls that are made at the same time into a batch: one statement and one transaction for many calls. While
+ * the maximum number of batches is in flight, further calls gather for the next batch. A call that gathers for longer
+ * than its time limit is not sent.
  */
 export class Batcher<Call, Answer> {
   #waiting: Waiting<Call, Answer>[] = [];
@@ -41,9 +41,9 @@ export class Batcher<Call, Answer> {
   #failure: unknown = undefined;
 
   /**
-   * @param width - the number of batches that may be in flight
+   * @param width - maximum number of batches in flight
    * @param sizeOf - returns the number of characters of a call. Default: 0 for each call
-   * @param limit - the time limit of a call, including the time for which it gathers. Default: none
+   * @param limit - the time limit of a call, including the time spent gathering. Default: none
    */
   constructor(
     private readonly send: (calls: readonly Call[]) => Promise<readonly Answer[]>,
@@ -86,7 +86,7 @@ export class Batcher<Call, Answer> {
     if (oldest !== undefined) this.#timer = this.#watch(oldest);
   }
 
-  /** Removes a call that has its answer. */
+  /** Removes a call that has been answered. */
   #close(waiting: Waiting<Call, Answer>): void {
     this.#open.delete(waiting);
     if (this.#open.size > 0) return;
@@ -112,7 +112,7 @@ export class Batcher<Call, Answer> {
     }
   }
 
-  /** Returns the number of waiting calls that fit into the next batch. */
+  /** Returns the number of waiting calls that the next batch can take. */
   #fitting(): number {
     let size = 0;
     const end = this.#waiting.slice(0, most).findIndex(({ call }, index) => {
@@ -124,7 +124,7 @@ export class Batcher<Call, Answer> {
 
   async #send(batch: readonly Waiting<Call, Answer>[]): Promise<void> {
     const answers = await this.send(batch.map(({ call }) => call)).catch((error) => {
-      // An error caused by the content of one call says nothing about other calls.
+      // An error that the content of one call caused says nothing about other calls.
       if (!isForGood(error)) this.#failure = error;
       throw error;
     });

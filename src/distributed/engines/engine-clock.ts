@@ -1,6 +1,6 @@
 /**
- * The engine's clock, estimated from the last time that the engine reported plus the time that the monotonic clock has
- * counted since. The wall clock of this machine is not used: it may be wrong, and may be changed at any time.
+ * The engine's clock, estimated as the time that the engine last reported plus the time that has passed since by the
+ * monotonic clock. The wall clock of this machine is not used, because it may be wrong and may be changed at any time.
  */
 export class EngineClock {
   #heard: number;

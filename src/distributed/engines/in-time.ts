@@ -13,7 +13,7 @@ export class SilenceError extends Error {
 export interface Limit {
   /** Length of the limit in milliseconds, from its start. */
   readonly milliseconds: number;
-  /** Calls `act` when the time is up. Returns a function that cancels the call. */
+  /** Calls `act` when the time is up. Returns a function that cancels this. */
   onOver(act: () => void): () => void;
 }
 

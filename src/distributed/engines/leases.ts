@@ -9,23 +9,23 @@ export interface Held {
   readonly holder: string;
   /** Id of the holder's place; see `Place`. */
   readonly place: string;
-  /** The moment at which the run was taken, by the engine's clock, in epoch milliseconds. */
+  /** The time at which the run was taken, in epoch milliseconds by the engine's clock. */
   readonly since: number;
 }
 
 /** A request for a hold on a run. */
 interface Taking extends Omit<Held, 'since'> {
   readonly runId: string;
-  /** Milliseconds for which the hold lasts without a renewal. */
+  /** Milliseconds that the hold lasts unless it is renewed. */
   readonly lease: number;
   /** Token of a dead holder, whose hold may be replaced. */
   readonly instead: string | undefined;
 }
 
-/** The operations on holds that an engine provides. Each may be repeated. */
+/** The operations on holds that an engine provides. All of them are idempotent. */
 export interface LeaseStore {
   place(): Promise<Place>;
-  /** Takes a run. Returns the current hold if another holder has the run. */
+  /** Takes a run. If another holder has the run, returns the current hold. */
   take(taking: Taking): Promise<Held | undefined>;
   /** Renews holds. Returns the tokens of the holds that still exist. */
   renew(
@@ -39,9 +39,9 @@ export interface LeaseStore {
 const renewals = 3;
 
 /**
- * The holds of this program on runs that it saves. Each hold is a lease by the engine's clock, renewed by a timer. If a
- * hold is not renewed in time, for example because the program was suspended, it ends as soon as another program takes
- * or writes the run.
+ * The holds that this program has on runs. Each hold is a lease by the engine's clock, renewed by a timer. A hold that
+ * is not renewed in time, for example because the program was suspended, ends as soon as another program takes or
+ * writes the run.
  */
 export class Leases {
   /** Ids of the held runs, by the tokens of their holds. */
@@ -51,7 +51,7 @@ export class Leases {
   #timer: NodeJS.Timeout | undefined = undefined;
   #isRenewing = false;
 
-  /** @param lease - milliseconds for which a hold lasts without a renewal */
+  /** @param lease - milliseconds that a hold lasts unless it is renewed */
   constructor(
     private readonly store: LeaseStore,
     readonly lease: number,
@@ -86,7 +86,7 @@ export class Leases {
     this.#held.delete(token);
     this.#rest();
     this.#givenBack.add(token);
-    // If the release fails, the hold ends when its lease expires, or when this program takes the run again.
+    // After a failed release, the hold ends when its lease expires or when this program takes the run again.
     await this.store.release(runId, token).then(
       () => this.#givenBack.delete(token),
       () => undefined,

@@ -10,9 +10,9 @@ const ignore = () => {};
 const users = new WeakMap<object, number>();
 
 /**
- * Listens to the errors of a pool or a connection that the user supplied. Without a listener, the loss of an idle
- * connection would end the program or be printed. Operations in flight report the loss by themselves. All users of an
- * emitter share one listener.
+ * Listens to the errors of a user-supplied pool or connection. Without a listener, the loss of an idle connection would
+ * end the program or be printed. Operations in flight report the loss themselves, so the listener ignores the error.
+ * All users of an emitter share one listener.
  *
  * @returns a function that ends the use
  */

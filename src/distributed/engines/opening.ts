@@ -7,14 +7,14 @@ import { EngineError } from '../errors.js';
 import { lateError } from './persistence.js';
 import { reasonOf } from './reasons.js';
 
-/** Extra milliseconds for an attempt with time limits of its own, because its own error says more. */
+/** Milliseconds added to the limit. An attempt may have time limits of its own, whose errors say more. */
 const grace = 500;
 
-/** A resource that is opened at its first use, within a time limit. If opening fails, the next use tries again. */
+/** A resource that is opened when it is first used, within a time limit. If opening fails, the next use tries again. */
 export class Opening<Opened> {
   /**
-   * Called when the time limit is exceeded. Ends the attempt, and returns why no connection could be made, if that is
-   * known.
+   * Called when the time limit is exceeded. Ends the attempt, and returns the reason why no connection could be made,
+   * or `undefined` if the reason is unknown.
    */
   onTimeout: () => unknown = () => undefined;
   readonly #once = new Once(() => this.#open());
@@ -23,8 +23,8 @@ export class Opening<Opened> {
   /**
    * @param name - kind and address of the resource, for errors
    * @param timeout - time limit in milliseconds
-   * @param open - opens the resource. Its argument aborts with an `EngineError` on `close()`; the attempt must then
-   *   end soon
+   * @param open - opens the resource. Its argument aborts with an `EngineError` on `close()`, and the attempt must
+   *   then end soon
    */
   constructor(
     private readonly name: string,
@@ -38,7 +38,7 @@ export class Opening<Opened> {
     return this.#once.get();
   }
 
-  /** Refuses further use. Returns the resource if it was opened. An attempt in progress is aborted. */
+  /** Refuses further use, and aborts an attempt in progress. Returns the resource if it was opened. */
   async close(): Promise<Opened | undefined> {
     this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
     return this.#once.made();

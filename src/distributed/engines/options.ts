@@ -17,44 +17,44 @@ import {
  */
 export interface EngineOptions {
   /**
-   * The beginning of all keys or tables of the fleet: a letter followed by letters, digits or `_`, at most 40
-   * characters; not `bullmq`, `information_schema` or `pg_…` in any case. Fleets with different prefixes share nothing,
-   * even on the same server. Default: `orchestrator`.
+   * The beginning of the names of all keys or tables of the fleet. A letter followed by letters, digits or `_`, at most
+   * 40 characters. The names `bullmq`, `information_schema` and `pg_…` are refused, regardless of case. Fleets with
+   * different prefixes share nothing, even on the same server. Default: `orchestrator`.
    */
   readonly prefix?: string | undefined;
-  /** Milliseconds to wait for the first answer of the server. Default: 10000. */
+  /** Milliseconds to wait for the server's first answer. Default: 10000. */
   readonly connectTimeout?: number | undefined;
   /**
    * Milliseconds for which an operation is retried while the engine is unreachable or silent. After this time the call
    * rejects with an `EngineError`. The first call may take `connectTimeout` longer. A method that makes several calls
-   * one after the other (`startRun`, `signal`, `cancel`, `pendingWork`) has this time for each call. An attempt without
-   * an answer is repeated after an eighth of this time, but after 1 second at the earliest. Default: 30000.
+   * in sequence (`startRun`, `signal`, `cancel`, `pendingWork`) has this time for each call. An attempt without an
+   * answer is repeated after an eighth of this time, but not before 1 second has passed. Default: 30000.
    */
   readonly operationTimeout?: number | undefined;
   /**
-   * Milliseconds for which this program keeps its hold on a flow run, which it saves through this engine, without
-   * renewing the hold. If the program dies, another program can resume the run after this time. A whole number
-   * of at least 500. Default: 15000.
+   * Milliseconds that this program's hold on a flow run lasts unless the program renews it. The setting applies to flow
+   * runs that are saved through this engine. Afterwards, for example because the program died, another program can
+   * resume the run. A whole number of at least 500. Default: 15000.
    */
   readonly holdDuration?: number | undefined;
 }
 
 /**
- * Options of `redis()`: those of every engine on a server, and one that allows a server which may evict keys. The
- * defaults suit a server that is set up for durable data.
+ * Options of `redis()`: the options of every engine on a server, and `allowEviction`. The defaults suit a server that
+ * is set up for durable data.
  */
 export interface RedisOptions extends EngineOptions {
   /**
-   * If true, a server whose `maxmemory-policy` is not `noeviction` is accepted, and workers report a warning. Such a
-   * server deletes runs when its memory is full. If false, the engine refuses such a server with an `EngineError`.
-   * Default: false.
+   * If true, the engine accepts a server whose `maxmemory-policy` is not `noeviction`, and workers report a warning.
+   * Such a server deletes runs when its memory is full. If false, the engine refuses such a server with an
+   * `EngineError`. Default: false.
    */
   readonly allowEviction?: boolean | undefined;
 }
 
 /**
- * Names of Postgres schemas that a fleet must not use: those of Postgres itself, and that of the queue. For uniformity,
- * Redis engines refuse the same names.
+ * Names of Postgres schemas that a fleet must not use: the schemas of Postgres itself and of the queue. Redis engines
+ * refuse the same names, so that a prefix is valid on every engine.
  */
 const taken = /^(bullmq|information_schema|pg_.*)$/i;
 

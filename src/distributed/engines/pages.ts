@@ -1,16 +1,16 @@
 import type { JournalEntry, JournalTail } from '../contracts.js';
 import { isSameRun } from '../journal/incarnation.js';
 
-/** Bytes of entries per request to the engine, so that the size of an answer does not grow with the run. */
+/** Bytes of entries per request to the engine. Limits the size of an answer, regardless of the size of the run. */
 export const pageBytes = 8 * 2 ** 20;
 
 /**
  * Reads a journal page by page.
  *
- * @param readPage - reads the entries after an entry, or the snapshot and the entries after it if that entry was
- *   dropped: about the given number of bytes, but at least one entry
- * @param after - the last entry that the caller knows; -1 if the caller knows nothing
- * @param maxBytes - about how many bytes of entries are read. Default: all
+ * @param readPage - reads the entries after an entry. If the journal was compacted beyond that entry, reads the
+ *   snapshot and the entries after it. Returns about the given number of bytes, but at least one entry
+ * @param after - the last entry that the caller knows; -1 if the caller knows none
+ * @param maxBytes - approximate number of bytes of entries to read. Default: all
  */
 export async function readInPages(
   readPage: (after: number, bytes: number) => Promise<JournalTail | undefined>,
@@ -24,7 +24,7 @@ export async function readInPages(
     const tail = await readPage(known, Math.min(left, pageBytes));
     if (tail === undefined) return undefined;
     first ??= tail;
-    // Another run has started under the id.
+    // In the meantime, another run has started under the same id.
     if (!isSameRun(first.record, tail.record)) return readInPages(readPage, -1, maxBytes);
     // The journal was compacted beyond the entries read so far.
     if (tail.snapshot !== undefined) {

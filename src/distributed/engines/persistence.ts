@@ -6,32 +6,32 @@ import type { Limit } from './in-time.js';
 import { reasonOf } from './reasons.js';
 
 /**
- * The verdict on a failed call. `passes`: the same call may succeed in a moment; `final`: a text was refused for its
- * content or size, so the same call fails each time; `refused`: any other failure.
+ * The verdict on a failed call. `passes`: the same call may succeed in a moment. `final`: a text was refused for its
+ * content or size, so the same call would fail each time. `refused`: any other failure.
  */
 export type Judgement = 'passes' | 'refused' | 'final';
 
 /** The rules by which calls to an engine are retried. */
 export interface Persistence {
-  /** Kind and address of the engine, for messages, without a password. */
+  /** Kind and address of the engine without the password, for messages. */
   readonly name: string;
-  /** Milliseconds after which a call is settled, all attempts included. */
+  /** Milliseconds that a call may take, including all attempts. */
   readonly timeout: number;
   readonly judge: (error: unknown) => Judgement;
-  /** Returns the underlying error to judge and report, or a promise of it. Default: the error itself. */
+  /** Returns the underlying error, which is then judged and reported, or a promise of it. Default: the error itself. */
   readonly explain?: ((error: unknown) => unknown) | undefined;
   /**
-   * Returns why no connection can be made while there is no answer, or `undefined` if connections can be made. Default:
-   * returns `undefined`.
+   * Returns the reason why no connection can be made, or `undefined` if connections can be made. Called after an
+   * attempt without an answer. Default: returns `undefined`.
    */
   readonly unreached?: (() => unknown) | undefined;
-  /** Ends all calls at once, with its reason, because the answers are not needed any more. Default: none. */
+  /** Aborts all calls, with its reason, when their answers are no longer needed. Default: none. */
   readonly until?: Cancellation | undefined;
 }
 
 /**
- * An attempt of a call. When its time is up, the next attempt starts beside it. The earlier attempt may still succeed:
- * the first answer counts.
+ * An attempt of a call. When its time is up, the next attempt starts beside it, but the earlier attempt may still
+ * succeed. The first answer counts.
  */
 export class Attempt implements Limit {
   #isOver = false;
@@ -50,26 +50,26 @@ export class Attempt implements Limit {
     return () => void this.#acts?.delete(act);
   }
 
-  /** Ends the time of the attempt. Called if there was no answer. */
+  /** Ends an attempt that was not answered in time. */
   end(): void {
     this.#isOver = true;
     for (const act of this.#acts ?? []) act();
   }
 }
 
-/** Share of the whole time that the first attempt gets. Each silent attempt doubles the time of the next. */
+/** Share of the whole time that the first attempt gets. Each attempt without an answer doubles the time of the next. */
 const firstShare = 1 / 8;
 
 /**
- * Upper limit, in milliseconds, of the timeout that `firstShare` applies to, and of each attempt. Even with an infinite
- * timeout, a call whose answer was lost is repeated after at most this time.
+ * Upper limit in milliseconds, both of the timeout to which `firstShare` applies and of each attempt. Even with an
+ * infinite timeout, a call whose answer was lost is repeated after at most this time.
  */
 const longest = 120_000;
 
-/** Number of silent attempts whose answers are still accepted. */
+/** Maximum number of overdue attempts whose answers are still accepted. */
 const mostLate = 8;
 
-/** Shortest time of an attempt in milliseconds, if that much is left. A server under load then has time to answer. */
+/** Minimum time of an attempt in milliseconds, unless less time is left. Gives a server under load time to answer. */
 const shortest = 1_000;
 
 /** Milliseconds between a failed attempt and the next: the first pause, and the longest. */
@@ -79,8 +79,8 @@ const longestPause = 500;
 export const silence = Symbol('no answer');
 
 /**
- * Retries `work` while the engine is unreachable or silent, until `timeout` has passed. `work` must be idempotent: an
- * attempt whose answer was lost may have been carried out.
+ * Retries `work` while the engine is unreachable or silent, until `timeout` has passed. `work` must be idempotent,
+ * because an attempt whose answer was lost may have been carried out.
  *
  * @throws {EngineError} at once if the engine refuses the call; otherwise when the time is up
  * @throws the reason of `until`, if `until` aborts
@@ -127,7 +127,7 @@ export async function persistently<Result>(
 /**
  * Creates the error of a call whose time is up.
  *
- * @param cause - why no connection could be made, if none could
+ * @param cause - the reason why no connection could be made; `undefined` if connections could be made
  */
 export function lateError(name: string, timeout: number, cause: unknown): EngineError {
   if (cause === undefined) return new EngineError(name, `did not answer within ${timeout} ms`, { reason: 'timeout' });
@@ -143,8 +143,8 @@ export function limitOfCalls({ name, timeout, unreached }: Persistence): CallLim
 }
 
 /**
- * Resolves with the first answer, or with `silence` if none arrives in time. After a blocked event loop, answers that
- * have already arrived are read before the timer counts.
+ * Resolves with the first answer, or with `silence` if none arrives in time. After the event loop was blocked, answers
+ * that have already arrived take precedence over the timer.
  *
  * @param until - rejects the promise with its reason as soon as it aborts
  */

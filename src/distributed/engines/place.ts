@@ -11,8 +11,8 @@ const separator = '/';
 
 /**
  * Returns the place of this process on its machine: boot id, namespace of process ids, process id, and start time of
- * the process. Two processes with the same first two parts detect each other's end at once. On systems other than Linux
- * the id is empty, and no process is known to have died.
+ * the process. Processes that share the first two components detect each other's death at once. On systems other than
+ * Linux the id is empty, and no process is ever reported as dead.
  */
 export async function thisPlace(): Promise<Place> {
   const machine = spaceOfPids();
@@ -25,7 +25,7 @@ export async function thisPlace(): Promise<Place> {
       if (began === undefined || [boot, namespace].join(separator) !== machine) return false;
       if (!exists(Number(pid))) return true;
       const found = await statusOf(Number(pid));
-      // The process exists, but may be hidden from this user.
+      // A process that exists without a readable status may belong to another user.
       return found !== undefined && (found.isOver || found.started !== began);
     },
   };

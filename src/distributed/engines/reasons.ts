@@ -1,15 +1,17 @@
 import { EngineError, type EngineErrorReason } from '../errors.js';
 
-/** Postgres error codes for no disk and no memory. PGlite reports the same codes when it dies of either. */
+/**
+ * Postgres error codes for a full disk and for lack of memory. PGlite reports the same codes when it dies of either.
+ */
 const fullCodes = /^(53100|53200|ENOSPC)$/;
-/** Redis replies for memory above `maxmemory`, and for a snapshot that cannot be written. */
+/** Redis replies that report memory above `maxmemory`, or a snapshot that cannot be written. */
 const fullReplies = /^-?(OOM|MISCONF)\b/;
 
-/** Postgres error codes: class 28 means that authentication failed, 42501 that a right is missing. */
+/** Postgres error codes. Class 28 means that authentication failed, 42501 that a right is missing. */
 const rightsCodes = /^(28...|42501)$/;
 const rightsReplies = /^-?(NOAUTH|WRONGPASS|NOPERM)\b/;
 
-/** Longest chain of causes that is searched. */
+/** Maximum number of nested causes that are searched. */
 const deepest = 5;
 
 /**

@@ -55,7 +55,7 @@ export class MemoryCheckpoints implements CheckpointStore {
   }
 }
 
-/** Returns entries from the start of the list until `maxBytes` is reached, at least one. */
+/** Returns entries from the start of the list, at least one, until `maxBytes` is reached. */
 function firstOf(entries: readonly JournalEntry[], maxBytes: number): readonly JournalEntry[] {
   let size = 0;
   const end = entries.findIndex(({ text }) => {

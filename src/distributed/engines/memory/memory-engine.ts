@@ -25,8 +25,8 @@ import { MemoryWorkflows } from './memory-workflows.js';
 import { forget, newRun, type StoredRun } from './stored-run.js';
 
 /**
- * Creates an engine in the memory of this program: for tests, for scripts, and to start with. Orchestrators and workers
- * share the engine by sharing the object. When the program ends, all runs are lost. Use `pglite()`, `redis()` or
+ * Creates an engine in the memory of this program, for tests, for scripts and for first steps. Orchestrators and
+ * workers share the engine by sharing the object. All runs are lost when the program ends. Use `pglite()`, `redis()` or
  * `postgres()` to keep them.
  *
  * @example

@@ -2,7 +2,7 @@ import type { Engine, WorkItemState, WorkItemStateStore } from '../../contracts.
 import { isFinished } from '../../run-info.js';
 import type { StoredRun } from './stored-run.js';
 
-/** The item assigned to a crash that was taken back. Such a crash counts for no item. */
+/** Placeholder for the item of a crash that was taken back. Such a crash counts for no item. */
 const nobody = '';
 
 export class MemoryItemStates implements WorkItemStateStore {

@@ -80,7 +80,7 @@ function matches(record: RunRecord, { statuses, workflow, version, after, before
   return record.createdAt >= (after as number) && record.createdAt < (before as number);
 }
 
-/** Compares runs by time of creation, then by the bytes of the id, as databases do. */
+/** Compares runs by time of creation, then by the bytes of their ids, as databases do. */
 function compare(one: RunCursor, other: RunCursor): number {
   return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
 }

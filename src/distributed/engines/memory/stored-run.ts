@@ -10,7 +10,7 @@ export interface StoredRun {
   entries: JournalEntry[];
   slots: Map<string, number>;
   states: Map<string, WorkItemState>;
-  /** The item that each crash counts for, by crash. */
+  /** The item for which each crash counts, by crash. */
   crashes: Map<string, string>;
 }
 

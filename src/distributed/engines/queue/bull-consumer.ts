@@ -8,12 +8,12 @@ import type { BullSetup } from './bull-setup.js';
 import { closed, farewell } from './closing.js';
 import { goByEngineClock } from './engine-time.js';
 
-/** Milliseconds of pause after the server has refused to hand out a job. */
+/** Milliseconds to pause after the server has refused to hand out a job. */
 const fetchPause = 500;
 
 const giveBack: Disposition = { delay: 0 };
 
-/** Takes jobs from BullMQ, renews their locks, and finishes or gives back each job as its handler decides. */
+/** Takes jobs from BullMQ and renews their locks. Finishes each job or gives it back, as the job's handler decides. */
 export class BullConsumer implements Consumer {
   readonly byEngineClock: boolean;
   readonly #worker: Bull.Worker<JobData>;
@@ -35,10 +35,11 @@ export class BullConsumer implements Consumer {
       ...queueOptions,
       concurrency,
       lockDuration,
-      // BullMQ takes a job back at the second check, at the latest, after its lock has expired.
+      // After the lock of a job has expired, BullMQ takes the job back no later than at its second check.
       stalledInterval: Math.max(200, Math.floor(lockDuration / 4)),
       maxStalledCount: forever,
-      // `#renewLocks` renews instead: BullMQ makes no renewals after the clock of this machine is set back.
+      // `#renewLocks` renews the locks instead, because BullMQ stops renewing after the clock of this machine is set
+      // back.
       skipLockRenewal: true,
       runRetryDelay: 500,
       removeOnComplete: { count: 0 },
@@ -69,8 +70,8 @@ export class BullConsumer implements Consumer {
   }
 
   /**
-   * Waits for the jobs that are being handled. BullMQ's own `close()` may never settle, so it is awaited for a bounded
-   * time only. It then continues in the background, to hand back a job that the server may still deliver.
+   * Waits for the jobs that are being handled. BullMQ's own `close()` may never settle, so it is awaited for a limited
+   * time only. Afterwards it continues in the background, to hand back a job that the server may still deliver.
    */
   async close(): Promise<void> {
     await this.pause();
@@ -105,14 +106,17 @@ export class BullConsumer implements Consumer {
       [...this.#handled.values()],
       lockDuration,
     );
-    // A job that was finished or handed back in the meantime has no lock, and is not lost.
+    // A job that was finished or handed back in the meantime has no lock, but it was not lost.
     for (const id of lost.filter((job) => this.#handled.has(job))) {
       onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
       this.#worker.cancelJob(id);
     }
   }
 
-  /** Pauses after the server has refused to hand out a job. BullMQ would ask again at once, without end. */
+  /**
+   * Pauses after the server has refused to hand out a job. Without the pause, BullMQ would ask again at once,
+   * indefinitely.
+   */
   #paced<Backend extends Bull.IQueueBackend>(backend: Backend): Backend {
     const moveToActive = backend.moveToActive.bind(backend);
     backend.moveToActive = async (...args) => {

@@ -1,12 +1,12 @@
 import type * as Bull from 'bullmq';
 import type { Delivery, Job, JobState } from '../../contracts.js';
 
-/** The data of a job in BullMQ, besides its id, kind, priority and delay. */
+/** The data that BullMQ stores with a job, besides the job's id, kind, priority and delay. */
 export type JobData = Pick<Job, 'runId' | 'seq' | 'incarnation'>;
 
 /**
- * Number of attempts that never runs out. A job is never given up: a fault of an item is recorded in its run, and a
- * fault of the queue passes.
+ * A number of attempts that is never reached. A job is never given up, because a fault of an item is recorded in its
+ * run and a fault of the queue is temporary.
  */
 export const forever = 1_000_000_000;
 
@@ -16,7 +16,7 @@ const retryAfter = 1_000;
 /**
  * Converts a job to the form that BullMQ's `addBulk` takes.
  *
- * @param now - the engine's time, from which a delay is counted
+ * @param now - the engine's time, on which the due time of a delayed job is based
  */
 export function bulkJob({ id, kind, runId, incarnation, seq, priority, delay }: Job, now: number) {
   return {

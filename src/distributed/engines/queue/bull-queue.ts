@@ -9,15 +9,15 @@ import { bulkJob, stateFrom } from './bull-jobs.js';
 import type { BullSetup } from './bull-setup.js';
 import { closed } from './closing.js';
 
-/** Largest number of batches of jobs that are being added at the same time. */
+/** Maximum number of batches of jobs that are added at the same time. */
 const width = 4;
 
-/** Largest number of jobs per addition. */
+/** Maximum number of jobs that are added in one call. */
 const mostAtOnce = 1_000;
 
 /**
- * A queue on BullMQ, with Redis or Postgres below. The id of a job is its key, so each job is queued once. A finished
- * job leaves nothing behind.
+ * A queue on BullMQ, which stores its jobs in Redis or Postgres. Each job is queued only once, because its id is its
+ * key. A finished job leaves nothing behind.
  */
 export class BullQueue implements WorkQueue {
   readonly #setup = new Once(() => this.setup());
@@ -27,8 +27,8 @@ export class BullQueue implements WorkQueue {
   readonly #additions: Batcher<readonly Job[], undefined>;
 
   /**
-   * @param persistence - the retry rules; each operation is idempotent, because jobs have ids
-   * @param clock - the engine's clock, from which delays are counted
+   * @param persistence - the retry rules; every operation is idempotent, because jobs have ids
+   * @param clock - the engine's clock, on which the due times of delayed jobs are based
    */
   constructor(
     readonly engine: Engine,

@@ -1,10 +1,10 @@
 /**
- * BullMQ promotes delayed jobs, dates locks and counts waits by the clock of the machine on which it runs. The code
- * below makes its backend (Redis or Postgres, as of BullMQ 6.7) follow the engine's clock. A time of this machine is
- * converted to engine time on its way to the server, and a time from the server is converted back.
+ * BullMQ uses the clock of its own machine to promote delayed jobs, to date locks and to measure waits. The code below
+ * makes a backend of BullMQ (Redis or Postgres, as of BullMQ 6.7) follow the engine's clock instead. Times of this
+ * machine are converted to engine time on their way to the server, and times from the server are converted back.
  */
 
-/** The methods through which all commands of a backend go: `execCommand` on Redis, `run` on Postgres. */
+/** The methods that carry all commands of a backend: `execCommand` on Redis, `run` on Postgres. */
 interface Backend {
   execCommand?(client: unknown, command: string, args: readonly unknown[]): unknown;
   run?(command: string, params: readonly unknown[]): Promise<{ readonly rows: readonly Row[] }>;
@@ -16,19 +16,17 @@ interface Row {
   readonly next_delay?: string | number | null;
 }
 
-/**
- * Largest age, in milliseconds, at which a number is recognised as a reading of this machine's clock taken just now.
- */
+/** Maximum age, in milliseconds, of a number that is recognised as a recent reading of this machine's clock. */
 const underWay = 5;
 
-/** Smallest number that is taken for a time. Smaller numbers are counts or markers. */
+/** Smallest number that is treated as a time. Smaller numbers are counts or markers. */
 const leastTime = 1e12;
 
 /**
  * Makes a BullMQ backend follow the engine's clock.
  *
  * @param engineNow - returns the engine's time in epoch milliseconds
- * @returns false if the backend has an unknown structure; the backend is then left unchanged
+ * @returns false if the structure of the backend is unknown; the backend is then left unchanged
  */
 export function goByEngineClock(given: object, engineNow: () => number): boolean {
   const backend = given as Partial<Backend>;
@@ -62,13 +60,14 @@ export function goByEngineClock(given: object, engineNow: () => number): boolean
   return true;
 }
 
-/** If true, the answer to a command ends with the time of the next delayed job. */
+/** Returns true if the answer to a command ends with the time of the next delayed job. */
 function isFetch(command: string): boolean {
   return command === 'moveToActive' || command === 'moveToFinished';
 }
 
 /**
- * Converts the due time in an answer of Redis: a job, its id, the wait for a rate limit, and the time of the next job.
+ * Converts the due time in an answer of Redis. The answer consists of a job, its id, the wait for a rate limit, and the
+ * time of the next job.
  */
 function withTime(answer: unknown, fromEngine: (time: number) => number): unknown {
   if (!Array.isArray(answer) || typeof answer[3] !== 'number') return answer;

@@ -3,7 +3,7 @@ import type { Connections } from './connections.js';
 import type { ServerInfo } from './server-info.js';
 import { WaitingRoom } from './waiting-room.js';
 
-/** The private method of BullMQ's connection that looks up the version of the server. */
+/** The private method of BullMQ's connection that reads the version of the server. */
 interface Versioned {
   getRedisVersionAndType: () => Promise<{ readonly version: string; readonly databaseType: Bull.DatabaseType }>;
 }
@@ -13,8 +13,8 @@ interface Versioned {
  * connections, and ioredis mishandles such a definition while a pipeline is pending (redis/ioredis#1931). Therefore
  * these connections are used for nothing else.
  *
- * Waiting for jobs is implemented here. BullMQ's own implementation may wait for a connection without end, which leaves
- * a worker deaf (taskforcesh/bullmq#4585).
+ * The backend has its own implementation of waiting for jobs. BullMQ's implementation may wait for a connection
+ * forever, so that the worker gets no more jobs (taskforcesh/bullmq#4585).
  */
 export function backendOn(
   bull: typeof Bull,
@@ -31,7 +31,7 @@ export function backendOn(
   function connected(use: 'queue' | 'jobs'): Bull.RedisConnection {
     const client = connections.shared(use) as Bull.ConnectionOptions;
     const connection = new bull.RedisConnection(client, { shared: true, blocking: false, skipVersionCheck: true });
-    // BullMQ calls the method when the connection is ready.
+    // BullMQ calls this method when the connection is ready.
     (connection as unknown as Versioned).getRedisVersionAndType = async () => ({ version, databaseType });
     return connection;
   }
@@ -55,7 +55,7 @@ export function backendOn(
       await super.close(force);
     }
 
-    /** Leaves only the waiting room: the other connections are shared. */
+    /** Leaves the waiting room, but keeps the other connections, because they are shared. */
     override async disconnect(): Promise<void> {
       this.#room.leave();
     }

@@ -7,14 +7,14 @@ import type { Connection } from './scripts.js';
 import { judgeRedis } from './transient.js';
 
 /**
- * Addresses of one server or of the nodes of a cluster, or a user-supplied connection. A user-supplied connection is
- * copied and never used itself.
+ * Addresses of one server or of the nodes of a cluster, or a user-supplied connection. The engine uses copies of a
+ * user-supplied connection, never the connection itself.
  */
 export type Source = readonly string[] | Connection;
 
 /**
- * The use of a connection. Commands on `commands` and `queue` are retried by `persistently`, not by the connection.
- * `jobs` and `events` serve code that asks only once, so a command in flight is sent again after a reconnect.
+ * The use of a connection. Commands on `commands` and `queue` are retried by `persistently`, not by the connection. The
+ * users of `jobs` and `events` do not retry, so the connection sends a command in flight again after a reconnect.
  * `blocking` waits for jobs, and is replaced by its user.
  */
 export type Use = 'commands' | 'queue' | 'jobs' | 'events' | 'blocking';
@@ -24,7 +24,7 @@ export interface ConnectionTimes {
   readonly operationTimeout: number;
 }
 
-/** Options of `ioredis`. Its own types do not accept `undefined`, which this type does. */
+/** Options of `ioredis`. Unlike ioredis' own types, this type accepts `undefined`. */
 interface Options {
   readonly lazyConnect: boolean;
   readonly enableAutoPipelining: boolean;
@@ -33,22 +33,22 @@ interface Options {
 
 const moved = /^(MOVED|ASK) /;
 
-/** Messages of a cluster client that got no answer from any node. */
+/** Messages of a cluster client whose nodes all failed to answer. */
 const withoutCluster = /^(None of startup nodes|Failed to refresh slots)/;
 
-/** Milliseconds during which a connection is reset at most once because its server has become a replica. */
+/** Minimum milliseconds between two resets of a connection whose server has become a replica. */
 const demotionInterval = 1_000;
 
 /**
- * The connections of an engine. Connections are always the engine's own: a user-supplied connection is copied, because
- * the copy can have the options that an engine needs and can be reset. A lost connection is made again, without end. A
- * silent connection is detected by its `Pulse`.
+ * The connections of an engine. All of them belong to the engine: a user-supplied connection is copied, so that the
+ * copy can be reset and can have the options that an engine needs. A lost connection is always made again. Each
+ * connection except the blocking one has a `Pulse`, which detects silence.
  */
 export class Connections {
   readonly #made = new Map<Connection, Pulse | undefined>();
   readonly #shared = new Map<Use, Connection>();
   readonly #obstacle = new Obstacle((error) => (isOfDatabase(error) ? explainDatabase(error as Error) : error));
-  /** The last error of a node of a cluster. */
+  /** The last error that a node of a cluster reported. */
   #nodeFailure: unknown = undefined;
   #node: RedisOptions | undefined = undefined;
   #isClosed = false;
@@ -65,7 +65,7 @@ export class Connections {
     this.#source = source;
   }
 
-  /** The reason why no connection can be made at the moment. `undefined` if connections can be made. */
+  /** The reason why no connection can be made at the moment, or `undefined` if connections can be made. */
   get failure(): unknown {
     return this.#obstacle.failure;
   }
@@ -75,7 +75,7 @@ export class Connections {
   }
 
   /**
-   * From now on treats the single server as a node of a cluster.
+   * Makes later connections treat the single server as a node of a cluster.
    *
    * @param node - the options of a connection to the server
    */
@@ -84,8 +84,8 @@ export class Connections {
   }
 
   /**
-   * From now on does not send `INFO`, because the user of the address lacks the right. `ioredis` would print an error
-   * each time.
+   * Stops later connections from sending `INFO`, because the user of the address lacks the right. `ioredis` would print
+   * an error each time.
    */
   askNothing(): void {
     this.#mayAsk = false;
@@ -94,7 +94,8 @@ export class Connections {
   make(use: Use): Connection {
     if (this.#isClosed) throw new Error('the engine was closed: create a new engine');
     let refusals = 0;
-    // When the database was refused, ioredis still counts the connection as made, and restarts its count of attempts.
+    // After a refused database, ioredis counts the connection as made and starts counting its attempts anew. Therefore
+    // refusals are counted here.
     const retryStrategy = (attempt: number) => pauseBefore(Math.max(attempt, refusals));
     const connection = this.#create(use, { ...this.#optionsOf(use), retryStrategy });
     this.#obstacle.follow(connection);
@@ -121,7 +122,7 @@ export class Connections {
     return connection;
   }
 
-  /** Returns the cause behind an error: `ioredis` reports that a connection was lost, but not why. */
+  /** Returns the cause of an error. `ioredis` reports that a connection was lost, but not why. */
   explain(error: unknown): unknown {
     if (isOfDatabase(error)) return explainDatabase(error as Error);
     const message = String(Object(error).message);
@@ -129,7 +130,7 @@ export class Connections {
     if (ofCluster !== undefined) return ofCluster;
     if (!moved.test(message)) return this.#obstacle.explain(error);
     const clusters = [...this.#made.keys()].filter(isCluster);
-    // If commands in one pipeline have moved to different nodes, ioredis does not update its slots.
+    // ioredis does not update its slots if the commands of one pipeline have moved to different nodes.
     for (const cluster of clusters) cluster.refreshSlotsCache();
     if (clusters.length > 0) return error;
     const problem = 'the server is a node of a cluster: give the addresses of several nodes, as in redis([url, url])';
@@ -152,18 +153,18 @@ export class Connections {
     const source = this.#source;
     const { enableAutoPipelining, lazyConnect, ...ofNode } = options;
     const whole: ClusterOptions = {
-      // In a pipeline, a command whose slot has moved is refused, and not sent to the new node.
+      // A pipelined command whose slot has moved is refused instead of being sent to the new node.
       enableAutoPipelining: enableAutoPipelining && use !== 'jobs',
       lazyConnect,
       enableOfflineQueue: true,
       scaleReads: 'master',
       clusterRetryStrategy: pauseBefore,
       slotsRefreshTimeout: 5_000,
-      // One redirection takes 100 ms. Without any other retry, 300 redirections are enough for a failover.
+      // One redirection takes 100 ms, so 300 redirections outlast a failover. Nothing else retries commands on `jobs`.
       maxRedirections: use === 'jobs' ? 300 : 16,
     };
     const clusterAt = (nodes: readonly ClusterNode[], login: RedisOptions) => {
-      // A TLS certificate is issued for a host name, so names must not be resolved to addresses first.
+      // A TLS certificate is issued for a host name, so names must not be resolved to addresses beforehand.
       const secure: ClusterOptions = login.tls === undefined ? {} : { dnsLookup: (name, done) => done(null, name) };
       return new ioredis.Cluster([...nodes], { ...whole, ...secure, redisOptions: { ...ofNode, ...login } as object });
     };
@@ -182,7 +183,7 @@ export class Connections {
     const isAlone = use === 'jobs' || use === 'events';
     let resetAt = -Infinity;
     return {
-      // Uses without a retry of their own connect at once, so that no user sees the failure of a first attempt.
+      // BullMQ's connections connect at once, so that BullMQ does not see the failure of the first attempt.
       lazyConnect: use !== 'jobs' && use !== 'queue',
       maxRetriesPerRequest: isAlone ? null : 0,
       enableAutoPipelining: use !== 'blocking' && use !== 'events',
@@ -192,7 +193,7 @@ export class Connections {
       disconnectTimeout: 500,
       keepAlive: 10_000,
       enableOfflineQueue: true,
-      // Elsewhere no check is needed: a server that is loading its data refuses commands, which are then retried.
+      // Other connections need no check: a server that is loading its data refuses commands, which are then retried.
       enableReadyCheck: this.#mayAsk && (isAlone || isConnection(this.#source)),
       autoResubscribe: true,
       autoResendUnfulfilledCommands: true,
@@ -202,7 +203,10 @@ export class Connections {
       commandTimeout: undefined,
       socketTimeout: undefined,
       blockingTimeout: undefined,
-      /** After a `READONLY` reply nothing was carried out, and the address leads to another server now or soon. */
+      /**
+       * Resets the connection after a `READONLY` reply. The command was not carried out, and the address will soon lead
+       * to another server if it does not already.
+       */
       reconnectOnError(error: Error) {
         const now = performance.now();
         if (!error.message.startsWith('READONLY') || now - resetAt < demotionInterval) return false;
@@ -221,20 +225,20 @@ export function isCluster(connection: Connection): connection is Cluster {
   return connection.isCluster;
 }
 
-/** If true, the error is a reply to the `SELECT` that opens a connection. */
+/** Returns true if the error is a reply to the `SELECT` that opens a connection. */
 function isOfDatabase(error: unknown): boolean {
   const { command } = Object(error) as { readonly command?: { readonly name?: unknown } };
   return command?.name === 'select';
 }
 
-/** Explains why a database could not be selected. Errors of a server that is not ready are returned unchanged. */
+/** Explains why a database could not be selected. The error of a server that is not ready is returned unchanged. */
 function explainDatabase(error: Error): Error {
   if (judgeRedis(error) === 'passes') return error;
   const { args = [] } = Object((error as { readonly command?: unknown }).command) as { readonly args?: unknown[] };
   return new Error(`database ${String(args[0])} cannot be used: ${discreet(error).message}`, { cause: error });
 }
 
-/** Explains the failure of all nodes of a cluster. Returns `undefined` if the failure says nothing more. */
+/** Explains the failure of all nodes of a cluster. Returns `undefined` if nothing more is known. */
 function explainCluster(failure: unknown): Error | undefined {
   const { message } = Object(failure) as { readonly message?: unknown };
   if (!/cluster support disabled/.test(String(message))) return undefined;
@@ -243,8 +247,8 @@ function explainCluster(failure: unknown): Error | undefined {
 }
 
 /**
- * Returns the milliseconds before an attempt to connect: up to a second, and randomised, so that clients do not
- * reconnect all at once.
+ * Returns the milliseconds to wait before an attempt to connect: at most a second, and randomised so that clients do
+ * not reconnect all at once.
  */
 function pauseBefore(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt - 1, 10), 1_000) * (0.5 + Math.random() / 2);

@@ -2,8 +2,9 @@ import { keyOf } from '../../journal/job-id.js';
 import { type RunStatus, runStatuses } from '../../run-info.js';
 
 /**
- * The names of Redis keys. All keys of a run share one hash tag, and all keys of the index share another, so that on a
- * cluster each script finds its keys on one node. User-supplied ids appear in key names only in the form of `keyOf`.
+ * The names of Redis keys. All keys of a run share one hash tag, and all keys of the index share another, so that each
+ * script finds its keys on a single node of a cluster. User-supplied ids are part of key names only in the form that
+ * `keyOf` returns.
  */
 export class Keys {
   readonly #index: string;
@@ -47,7 +48,7 @@ export class Keys {
     return this.#of(runId, 'checkpoint-entries');
   }
 
-  /** The number of the snapshot, and the time at which it was saved. */
+  /** The number of the snapshot and the time at which it was saved. */
   checkpointState(runId: string): string {
     return this.#of(runId, 'checkpoint-state');
   }
@@ -98,7 +99,7 @@ export class Keys {
     return `${this.#index}:runs${ofWorkflow}${status === undefined ? '' : `:${status}`}`;
   }
 
-  /** Returns all lists of the index that a run of a workflow may be in. */
+  /** Returns all lists of the index that may contain a run of a workflow. */
   listsOf(workflow: string): readonly string[] {
     const known = this.#lists.get(workflow);
     if (known !== undefined) return known;

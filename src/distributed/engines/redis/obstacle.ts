@@ -1,30 +1,28 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Connection } from './scripts.js';
 
-/** Messages of a server that refuses a connection and then closes it. They do not answer any command. */
+/** Messages of a server that refuses a connection and then closes it. They are not answers to commands. */
 const turnedAway = /^-((ERR max number of clients reached|DENIED )[^\r\n]*)/;
 
-/** Messages and codes for a connection that ended with commands in flight. They do not say why it ended. */
+/** Messages and codes for a connection that ended with commands in flight. They do not say why the connection ended. */
 const lost = /^(Reached the max retries|Connection is closed|None of startup nodes|Failed to refresh slots)/;
 const lostCodes = /^(ECONNRESET|EPIPE)$/;
 
 /**
- * The reason why an engine cannot reach its server. `ioredis` does not report it: a failed command shows only the count
- * of attempts, the server's message on refusing a connection is dropped, and a command just waits if the next attempt
- * to connect is still to come.
+ * The reason why an engine cannot reach its server. `ioredis` does not report it: a failed command shows only the
+ * number of attempts, the message with which the server refuses a connection is dropped, and a command simply waits if
+ * the next attempt to connect is still to come.
  */
 export class Obstacle {
   #failure: unknown = undefined;
-  /** If true, `#failure` is a message from the server. */
+  /** If true, `#failure` is a message that the server sent. */
   #isSaid = false;
   #isMade = false;
 
-  /** @param read - returns the cause behind an error of a connection */
+  /** @param read - returns the cause of an error of a connection */
   constructor(private readonly read: (error: unknown) => unknown) {}
 
-  /**
-   * The reason why no connection can be made at the moment, as far as known. `undefined` if connections can be made.
-   */
+  /** The reason why no connection can be made at the moment, if known. `undefined` if connections can be made. */
   get failure(): unknown {
     if (this.#failure !== undefined || this.#isMade) return this.#failure;
     return new Error('no connection has been made yet');
@@ -36,7 +34,7 @@ export class Obstacle {
     else connection.on('connect', () => this.#connected(connection as Redis));
   }
 
-  /** Returns the cause behind an error. */
+  /** Returns the cause of an error. */
   explain(error: unknown): unknown {
     const { code, message } = Object(error) as { code?: unknown; message?: unknown };
     if (!lost.test(String(message)) && !(this.#isSaid && lostCodes.test(String(code)))) return error;

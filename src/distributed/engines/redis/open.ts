@@ -24,15 +24,18 @@ export interface OpenOptions extends ConnectionTimes {
   readonly source: Source;
   readonly allowEviction: boolean;
   readonly warn: (warning: Error) => void;
-  /** Aborts the attempt when nobody needs it any more. */
+  /** Aborts the attempt when its result is no longer needed. */
   readonly until: Cancellation;
-  /** Receives a function that ends the attempt and returns why no connection can be made, if that is known. */
+  /**
+   * Receives a function that ends the attempt. The function returns the reason why no connection can be made, or
+   * `undefined` if the reason is unknown.
+   */
   readonly onAttempt: (end: () => unknown) => void;
 }
 
 /**
- * Connects to a server and checks that the server can be used. A server that evicts keys when its memory is full would
- * lose runs.
+ * Connects to a server and checks that it is suitable. A server that evicts keys when its memory is full would lose
+ * runs.
  *
  * @throws {EngineError} if the server cannot be used
  */
@@ -68,7 +71,7 @@ export async function open({
     if (!isCluster(connection)) {
       const first = connection;
       const { db } = first.options;
-      // The database is selected again to see the reply: before version 6, ioredis does not wait for it.
+      // Selects the database again to see the reply, because ioredis does not wait for the reply before version 6.
       if (db) await patiently(() => first.select(db));
       const { isInCluster } = await patiently(() => infoOf(first));
       if (isInCluster) {

@@ -1,10 +1,10 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Connection } from './scripts.js';
 
-/** Number of consecutive silent intervals, while a ping is in flight, after which a connection is reset. */
+/** Number of consecutive intervals without data, while a ping is in flight, after which a connection is reset. */
 const mostSilent = 2;
 
-/** State of a connection with a ping in flight. */
+/** State of a connection while a ping is in flight. */
 interface Asked {
   silent: number;
   bytesRead: number;
@@ -54,7 +54,7 @@ export class Pulse {
   }
 }
 
-/** Returns the connections of a cluster that `ioredis` exposes: those to its nodes, and that of its subscriptions. */
+/** Returns the connections of a cluster that `ioredis` exposes: to its nodes, and for its subscriptions. */
 function socketsOf(connection: Connection): readonly Redis[] {
   if (!connection.isCluster) return [connection as Redis];
   const { subscriber } = connection as unknown as { readonly subscriber?: { getInstance(): Redis | null } };

@@ -16,8 +16,8 @@ export function fieldsOf(record: Partial<RunRecord>): string[] {
 }
 
 /**
- * Converts the fields of a hash to a record, the number of the last entry, and the number of the entry that the
- * snapshot stands for.
+ * Converts the fields of a hash to a record, the number of the last entry, and the number of the last entry that the
+ * snapshot includes.
  */
 export function recordFrom(fields: readonly string[]): {
   readonly record: RunRecord;

@@ -24,8 +24,8 @@ const scripts = {
 };
 
 /**
- * The reply of a script that writes. Empty or `null` if the write was done; otherwise a problem and a number, or
- * `locked` with the holder and the time since which it holds the run.
+ * The reply of a script that writes. Empty or `null` if the write succeeded. Otherwise a problem and a number, or
+ * `locked` with the holder and the time since which the holder has held the run.
  */
 type Refusal = readonly [problem?: string, what?: string | number, since?: string] | null;
 
@@ -127,7 +127,10 @@ export class RedisCheckpoints implements CheckpointStore {
     await this.core.ask((connection) => connection.srem(this.core.keys.checkpoints, runId));
   }
 
-  /** Lists the saved runs. A listed run may not exist, if the program that saved or deleted it has died in between. */
+  /**
+   * Lists the saved runs. A run in the list may not exist, because a program may have died while it saved or deleted
+   * the run.
+   */
   list(): Promise<string[]> {
     return this.core.ask(async (connection) => {
       const listed = await connection.smembers(this.core.keys.checkpoints);

@@ -46,7 +46,7 @@ import { judgeRedis } from './transient.js';
 
 /**
  * A connection of `ioredis`: a `Redis` or a `Cluster`. The interface lists only the methods that identify a connection,
- * so that programs without `ioredis` compile without its types.
+ * so that the types compile even without `ioredis`.
  */
 export interface RedisConnection {
   ping(...args: never[]): Promise<unknown>;
@@ -57,8 +57,8 @@ export interface RedisConnection {
 /**
  * Creates an engine on a Redis server or a Redis cluster. Needs the packages `bullmq` and `ioredis`.
  *
- * The engine connects at its first use, or at `open()`, which rejects with an `EngineError` if the server cannot be
- * reached or used, for example because it lacks the database.
+ * The engine connects when it is first used, or on `open()`, which rejects with an `EngineError` if the server cannot
+ * be reached or used, for example because it lacks the database.
  *
  * @param server - one of the following:
  * - an address: `redis://user:password@host:6379/0`, or `rediss:` for TLS. The path is the number of the database, by
@@ -105,7 +105,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
   /** Private, so that the password in an address is not printed with the object. */
   readonly #source: Source;
   #connections: Connections | undefined = undefined;
-  /** Set while the engine is open. */
+  /** The connection for commands. `undefined` unless the engine is open. */
   #connection: Connection | undefined = undefined;
   readonly #clock = new AskedClock(async () => {
     const [seconds, microseconds] = await this.ask((connection) => connection.time());
@@ -199,12 +199,12 @@ class RedisEngine implements DisposableEngine, RedisCore {
     this.#connection = undefined;
     const opening = this.#opening.close();
     const opened = await deadline.bound(opening);
-    // If opening succeeds after all, its connections are closed as well.
+    // If opening succeeds after all, its connections are closed too.
     if (opened === undefined) void opening.then((late) => late?.connections.close());
     await deadline.bound(this.queue.close());
     opened?.connections.close();
     this.#forsake();
-    // ioredis leaves some commands without an answer when their connection is closed.
+    // ioredis leaves some commands unanswered when their connection is closed.
     this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
   }
 
@@ -215,7 +215,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
   async #open(until: Cancellation): Promise<Opened> {
     const source = this.#source;
     if (isConnection(source)) {
-      // The connection is not used, but may be lost while the engine is open.
+      // The supplied connection is not used, but may be lost while the engine is open.
       this.#forsake();
       this.#forsake = surviving(source);
     }

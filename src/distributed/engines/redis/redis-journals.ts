@@ -17,7 +17,7 @@ type CommitReply = [
   changed?: (string | null)[],
 ];
 
-/** Starts runs and commits entries. Each change of a run's status is followed by an update of the index. */
+/** Starts runs and commits entries. When the status of a run has changed, the index is updated in a separate step. */
 export class RedisJournals {
   /** @param clock - the server's clock */
   constructor(
@@ -45,7 +45,7 @@ export class RedisJournals {
   /**
    * Commits entries to a run.
    *
-   * @param attempt - from 1. An earlier attempt may have been carried out except for the update of the index
+   * @param attempt - from 1. An earlier attempt may have been carried out without the update of the index
    */
   async commit({ runId, known, commits, incarnation }: CommitCall, attempt: number): Promise<CommitAnswer | undefined> {
     const connection = await this.core.connection();
@@ -61,7 +61,7 @@ export class RedisJournals {
       const times = { createdAt: Number(createdAt), finishedAt: numberOf(finishedAt), retention: numberOf(retention) };
       await this.core.index.follow({ runId, workflow: workflow as string, status, ...times });
     } else if (attempt > 1 || codes.includes(0)) {
-      // The program that changed the status may have died before it updated the index.
+      // A program may have died between changing the status and updating the index.
       const record = await readRecord(connection, keys.run(runId));
       if (record !== undefined) await this.core.index.follow(record);
     }
@@ -70,7 +70,10 @@ export class RedisJournals {
   }
 }
 
-/** Appends the arguments of a commit to one shared list, because each commit has many. */
+/**
+ * Appends the arguments of a commit to a shared list. A list per commit would cost too much, because a commit has many
+ * arguments.
+ */
 function addArgs(args: (string | number)[], commit: Commit): void {
   const { text, during, slot = '', number = 0, onlyIfNext, becomes, becomesIfNext } = commit;
   args.push(text, during.join(','), slot, number, onlyIfNext ? 1 : 0);

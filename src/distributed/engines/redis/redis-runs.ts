@@ -20,17 +20,16 @@ import { type Connection, Script } from './scripts.js';
 const deletion = new Script('delete');
 
 /**
- * Number of runs read at once until a page is full: for plain lists, and for searches, which most runs do not match.
+ * Number of runs that are read at once until a page is full. The first number is for plain lists, the second for
+ * searches, which most runs do not match.
  */
 const atOnce = 200;
 const searchedAtOnce = 1_000;
 
-/**
- * An incarnation that no run has. With it, the script removes the remains of a run only if no run exists under the id.
- */
+/** An incarnation that no run has, so that the script removes the remains of a run only if no run has the id. */
 const ofNobody = 0;
 
-/** Milliseconds for which an entry of the index may exist without its run. A new run is listed before it is stored. */
+/** Milliseconds for which the index may list a run that does not exist. A new run is listed before it is stored. */
 const beginning = 60_000;
 
 export class RedisRuns implements RunInfoStore {
@@ -61,8 +60,8 @@ export class RedisRuns implements RunInfoStore {
   }
 
   /**
-   * Counts runs as the index lists them. If a program ended a run and died before it updated the index, the run counts
-   * under its old status until it is read again.
+   * Counts runs by the status in the index. If a program ended a run and died before it updated the index, the run
+   * counts under its old status until it is read again.
    */
   async countRuns(): Promise<RunCounts> {
     const connection = await this.core.connection();
@@ -73,8 +72,8 @@ export class RedisRuns implements RunInfoStore {
   }
 
   /**
-   * Marks the run before it is removed. If the program dies in between, the next call of `listExpired` finds the mark
-   * and removes the rest.
+   * Marks the run, then removes it. If the program dies in between, the next call of `listExpired` finds the mark and
+   * removes the remains.
    */
   async deleteRun(runId: string, incarnation?: number): Promise<void> {
     const connection = await this.core.connection();
@@ -87,9 +86,7 @@ export class RedisRuns implements RunInfoStore {
     else await this.core.index.remove(record);
   }
 
-  /**
-   * Lists expired runs, and corrects entries of the index that are wrong because a program died before it updated them.
-   */
+  /** Lists expired runs. Corrects entries of the index that are wrong because a program died before it updated them. */
   async listExpired(limit: number): Promise<ExpiredRun[]> {
     const connection = await this.core.connection();
     const { expiring } = this.core.keys;
@@ -107,7 +104,7 @@ export class RedisRuns implements RunInfoStore {
     return expired.flat();
   }
 
-  /** Removes what is left of a run whose removal was interrupted by the death of a program. */
+  /** Removes the remains of a run whose removal was interrupted by the death of a program. */
   async #removeRest(runId: string, connection: Connection): Promise<void> {
     await deletion.run(connection, this.core.keys.allOf(runId), [ofNobody]);
     await this.core.index.unmark(runId);
@@ -127,7 +124,7 @@ export class RedisRuns implements RunInfoStore {
     return { runIds: [...new Set(runIds)], cursor: last && { createdAt: last.createdAt, runId: last.runId } };
   }
 
-  /** Returns the runs listed under a status that were created no later than `until` and follow the cursor. */
+  /** Returns the runs listed under a status that were created no later than `until` and come after the cursor. */
   async #filed(
     connection: Connection,
     status: RunStatus,
@@ -146,7 +143,7 @@ export class RedisRuns implements RunInfoStore {
     return found.slice(0, limit);
   }
 
-  /** Returns true if a listed run is idle. Corrects the index if the run is listed wrongly or does not exist. */
+  /** Returns true if a listed run is idle. Corrects the index if the run does not exist or has another status. */
   async #isIdle({ runId, status, createdAt }: FiledUnder, since: number): Promise<boolean> {
     const record = await this.getRun(runId);
     if (record === undefined) {
@@ -162,7 +159,7 @@ export class RedisRuns implements RunInfoStore {
     const { workflow, limit } = query;
     const part = query.text === undefined ? undefined : folded(query.text);
     const list = this.core.keys.listOf(workflow, status);
-    // Keyed by id, because a run that is listed again in the meantime may appear twice.
+    // A map by id, because a run that is listed again in the meantime may appear twice.
     const found = new Map<string, RunRecord>();
     for await (const entries of walk(connection, list, query)) {
       const all = entries.map(([runId]) => runId);
@@ -180,7 +177,7 @@ export class RedisRuns implements RunInfoStore {
     return [...found.values()].slice(0, limit);
   }
 
-  /** Filters runs by a text in their id or error. For most runs, the only thing read is that they have no error. */
+  /** Filters runs by a text in their id or error. Most runs have no error, so little is read for them. */
   async #withText(connection: Connection, runIds: readonly string[], part: string): Promise<string[]> {
     const errors = await Promise.all(
       runIds.map((runId) => (contains(runId, part) ? null : connection.hget(this.core.keys.run(runId), 'error'))),
@@ -188,7 +185,10 @@ export class RedisRuns implements RunInfoStore {
     return runIds.filter((runId, index) => contains(runId, part) || contains(errors[index] ?? undefined, part));
   }
 
-  /** Removes a run without a record from the index. The program that started or removed the run has died. */
+  /**
+   * Removes a run without a record from the index, because the program that was starting or removing the run has died.
+   * A run that was listed a short time ago is kept, because it may still be starting.
+   */
   async #forget(runId: string, workflow: string | undefined, connection: Connection, list: string): Promise<void> {
     const [score, now] = await Promise.all([connection.zscore(list, runId), timeOf(connection)]);
     if (Number(score) > now - beginning) return;
@@ -198,7 +198,7 @@ export class RedisRuns implements RunInfoStore {
   }
 }
 
-/** A run and the status under which the index lists it. */
+/** A run, and the status under which the index lists it. */
 interface FiledUnder extends RunCursor {
   readonly status: RunStatus;
 }
@@ -214,7 +214,7 @@ function* pairsOf(answer: readonly string[]): Generator<readonly [member: string
   for (let at = 0; at < answer.length; at += 2) yield [answer[at] as string, Number(answer[at + 1])];
 }
 
-/** @param score - the run's score among the expiring runs: the time at which it expires, or a mark */
+/** @param score - the run's score among the expiring runs: the time at which the run expires, or a mark */
 function isToBeRemoved(record: RunRecord, score: number, now: number): boolean {
   if (!isFinished(record.status)) return false;
   return score === 0 || score === markOf(record) || expiryOf(record) <= now;
@@ -225,8 +225,8 @@ function expiryOf({ finishedAt, retention }: RunRecord): number {
 }
 
 /**
- * Reads the ids and scores of a list in order, some at a time, within the bounds of the query. Each step continues
- * after the last id that was returned, not at an offset, so runs that are listed in the meantime shift nothing.
+ * Reads the ids and scores of a list in order and in batches, within the bounds of the query. Each batch starts after
+ * the last id that was returned. An offset would shift when runs are listed in the meantime.
  */
 async function* walk(
   connection: Connection,
@@ -238,7 +238,7 @@ async function* walk(
   const least = order === 'oldest' && cursor !== undefined ? Math.max(after, cursor.createdAt) : after;
   const most = order === 'newest' && cursor !== undefined ? Math.min(before, cursor.createdAt + 1) : before;
   let edge = order === 'newest' ? `(${most}` : `${least}`;
-  // Number of ids with the score of the edge that were already returned.
+  // Number of ids already returned whose score equals the edge.
   for (let given = 0; ; ) {
     const answer =
       order === 'newest'
@@ -267,7 +267,7 @@ function isBehind(record: RunCursor, cursor: RunCursor | undefined, order: RunQu
   return order === 'newest' ? compare(record, cursor) < 0 : compare(record, cursor) > 0;
 }
 
-/** Compares runs by time of creation, then by the bytes of the id, as sorted sets do. */
+/** Compares runs by time of creation, then by the bytes of their ids, as sorted sets do. */
 function compare(one: RunCursor, other: RunCursor): number {
   return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
 }

@@ -15,16 +15,16 @@ export interface IndexPlace {
 const index = new Script('index');
 
 /**
- * Returns the mark of a run that is being removed: a score below that of every expiring run. The mark is specific to
- * one of the runs with the same id, because it may be found late. Versions up to 0.7 use the mark 0 for all runs.
+ * Returns the mark of a run that is being removed: a score below that of every expiring run. The mark may be found
+ * late, so it differs between runs that had the same id. Versions up to 0.7 use the mark 0 for all runs.
  */
 export function markOf({ createdAt }: Pick<RunRecord, 'createdAt'>): number {
   return -createdAt;
 }
 
 /**
- * The index of runs: sorted sets from which lists of runs are read. On a cluster its keys are on other nodes than the
- * keys of a run, so the index is updated in a separate step after the run has changed.
+ * The index of runs: sorted sets from which lists of runs are read. On a cluster, the index and the keys of a run are
+ * on different nodes, so the index is updated in a separate step after the run has changed.
  *
  * Two programs may update the index for the same run in any order. Therefore each program reads the run again after its
  * update, and updates the index once more if the run has changed or is gone. The last update is then correct.
@@ -48,15 +48,15 @@ export class RunIndex {
   }
 
   /**
-   * Removes a run from the lists of a workflow that it does not belong to. Another program had listed it there, but
-   * found the id taken.
+   * Removes a run from the lists of a workflow to which it does not belong. Another program had listed the run there,
+   * and then found that the id was taken.
    */
   async disown(runId: string, workflow: string): Promise<void> {
     const connection = await this.core.connection();
     const lists = [undefined, ...runStatuses].map((status) => this.core.keys.listOf(workflow, status));
     await Promise.all(lists.map((list) => connection.zrem(list, runId)));
     const record = await readRecord(connection, this.core.keys.run(runId));
-    // In the meantime the other run was deleted, and this one was started.
+    // In the meantime the other run was deleted, and this run was started.
     if (record?.workflow === workflow) await this.follow(record);
   }
 
@@ -70,7 +70,7 @@ export class RunIndex {
     const connection = await this.core.connection();
     await connection.zrem(this.core.keys.expiring, runId);
     const record = await readRecord(connection, this.core.keys.run(runId));
-    // Another run has started under the id in the meantime.
+    // In the meantime, another run has started under the same id.
     if (record !== undefined) await this.follow(record);
   }
 
@@ -80,7 +80,8 @@ export class RunIndex {
     for (let filed = known; ; ) {
       const args = filed === undefined ? [runId, '', 0, ''] : argsOf(filed);
       const writing = index.run(connection, this.core.keys.listsOf(filed?.workflow ?? workflow), args);
-      // One connection answers in order, so the read follows the write. The nodes of a cluster answer in any order.
+      // A single connection answers in order, so the read follows the write. The nodes of a cluster may answer in any
+      // order.
       if (connection.isCluster) await writing;
       const [[status, createdAt] = []] = await Promise.all([connection.hmget(key, 'status', 'createdAt'), writing]);
       const isThere = typeof status === 'string';

@@ -13,7 +13,7 @@ export class Script {
   readonly #text: string;
   readonly #hash: string;
 
-  /** @param names - files whose texts are concatenated to the script */
+  /** @param names - files whose texts are concatenated to form the script */
   constructor(...names: readonly string[]) {
     this.#text = names.map((name) => readAsset(`redis/${name}.lua`)).join('\n');
     this.#hash = createHash('sha1').update(this.#text).digest('hex');

@@ -15,16 +15,13 @@ export interface ServerInfo {
   readonly evictionPolicy: string | undefined;
 }
 
-/**
- * The oldest supported version. It is also assumed if a server hides its version: a server with access rules has at
- * least this version.
- */
+/** The oldest supported version. Also assumed if the access rules of a server hide its version. */
 const leastVersion = '6.2.0';
 
 /** Returns the facts about each master of a cluster, or about the one server. */
 export async function serversOf(connection: Connection): Promise<readonly ServerInfo[]> {
   if (!isCluster(connection)) return [await infoOf(connection)];
-  // The client knows the nodes once the first answer has arrived.
+  // After its first answer, the client knows the nodes.
   await connection.ping();
   return await Promise.all(connection.nodes('master').map(infoOf));
 }
@@ -56,7 +53,7 @@ export function readInfo(text: string): ServerInfo {
   };
 }
 
-/** If true, the server is older than the oldest supported version. */
+/** Returns true if the server is older than the oldest supported version. */
 export function isOld({ version, databaseType }: ServerInfo): boolean {
   return databaseType === 'redis' && version.localeCompare(leastVersion, 'en', { numeric: true }) < 0;
 }

@@ -7,7 +7,7 @@ import type { Connection } from './scripts.js';
 
 /** The options of a user-supplied connection that are checked. */
 type Given = Pick<RedisOptions, 'db' | 'host' | 'keyPrefix' | 'path' | 'port'> & {
-  /** Set if the connection is a cluster. */
+  /** Present if the connection is a cluster. */
   readonly redisOptions?: Pick<RedisOptions, 'db' | 'keyPrefix'>;
 };
 
@@ -25,10 +25,10 @@ const aDatabase = 'a whole number of at least 0';
 const example = 'redis://host:6379/1';
 
 /**
- * Reads the `server` argument of `redis()`. ioredis takes an unreadable database for database 0, and an unknown scheme
- * for a path, so both are refused here.
+ * Reads the `server` argument of `redis()`. Refuses a database that is not a number, which ioredis would take for
+ * database 0, and an unknown scheme, which ioredis would take for a path.
  *
- * @throws {ValidationError} if the argument is invalid; the message repeats no part of an address
+ * @throws {ValidationError} if the argument is invalid; the message repeats no section of an address
  */
 export function readServer(server: unknown): Source {
   if (typeof server === 'string') return [readAddress(server, 'server').address];
@@ -41,7 +41,7 @@ export function readServer(server: unknown): Source {
   return read.map(({ address }) => address);
 }
 
-/** Returns host and port of each server, without user and password. */
+/** Returns the host and port of each server, without user and password. */
 export function placesOf(source: Source): string {
   if (!isConnection(source)) return source.map((address) => placeOf('redis', address, 'server', 6379)).join(', ');
   const { host = 'a cluster', port, path } = optionsOf(source);
@@ -57,7 +57,7 @@ function readAddress(given: unknown, field: string): { readonly address: string;
   if (!databases.every(isDatabase) || new Set(databases.map(Number)).size > 1) {
     throw new ValidationError(`${field} must name its database by ${aDatabase}, as in ${example}`);
   }
-  // ioredis recognises only a lower-case scheme. With `REDISS:` it would connect without TLS.
+  // ioredis recognises only lower-case schemes. With `REDISS:` it would connect without TLS.
   return { address: address.replace(/^[^:]*/, (scheme) => scheme.toLowerCase()), database: Number(databases[0] ?? 0) };
 }
 
@@ -69,7 +69,7 @@ function readConnection(given: unknown): Connection {
   if (connection.isCluster && ![undefined, 0].includes(redisOptions.db)) {
     throw new ValidationError('server.options.redisOptions.db must be 0 or absent: a cluster has only database 0');
   }
-  // ioredis takes an address with an unknown scheme, including the password in it, for the path of a socket.
+  // ioredis takes an address with an unknown scheme, including its password, for the path of a socket.
   if (path.startsWith('//')) {
     throw new ValidationError('server must be made from an address that begins with redis:// or rediss://');
   }
@@ -80,7 +80,7 @@ function optionsOf(connection: Connection): Given {
   return Object((connection as { readonly options?: unknown }).options) as Given;
 }
 
-/** If true, the text is a valid number of a database. The server decides how many databases exist. */
+/** Returns true if the text is a valid number of a database. The server decides how many databases exist. */
 function isDatabase(text: string): boolean {
   return /^\d+$/.test(text) && Number(text) < 2 ** 31;
 }

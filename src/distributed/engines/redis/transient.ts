@@ -1,6 +1,6 @@
 import type { Judgement } from '../persistence.js';
 
-/** Error codes of a connection that is lost, or cannot be made at the moment. */
+/** Error codes of a connection that was lost or cannot be made at the moment. */
 const codes = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN))$/;
 
 /**
@@ -9,7 +9,7 @@ const codes = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAI
 const replies =
   /^((-?(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b)|ERR max number of clients reached)/;
 
-/** Messages of `ioredis` for a command that found no connection, or whose connection was lost. */
+/** Messages of `ioredis` for a command that found no connection or lost it. */
 const lost =
   /^(Connection is closed|Connection is (aborted|discarded)|Command timed out|Command aborted|Reached the max retries|Stream isn't writ|Socket (timeout|closed)|Too many Cluster redirections|None of startup nodes|Failed to refresh slots|Cluster is |Cluster isn't ready|No subscriber for the cluster)/;
 

@@ -14,9 +14,9 @@ const patience = 2_000;
 const pause = 200;
 
 /**
- * Waits for a member of a sorted set, on a connection of its own. A connection that answers late or is interrupted is
- * replaced, so that its command is not carried out any more. A failed wait returns nothing after a pause: the caller
- * then checks by itself if there is work.
+ * Waits for a member of a sorted set, on its own connection. A connection that answers late or is interrupted is
+ * replaced, so that its command is no longer carried out. After a failure, waits for a while and returns `undefined`.
+ * The caller then looks for work itself.
  */
 export class WaitingRoom {
   #connection: Connection | undefined = undefined;
@@ -31,7 +31,7 @@ export class WaitingRoom {
     try {
       this.#connection ??= this.connections.make('blocking');
       const popping = this.#connection.bzpopmin(key, seconds);
-      // The command may fail long after the wait has ended.
+      // The command may fail long after the wait is over.
       popping.catch(() => undefined);
       const popped = await firstOf([popping, interrupted], seconds * 1_000 + patience);
       if (popped === silence) this.leave();

@@ -4,18 +4,18 @@ import { inTime, SilenceError, within } from '../in-time.js';
 import type { Query } from './database.js';
 
 /**
- * Number of consecutive checks in which the server is idle, although a statement has no answer, after which the
- * connection is cut.
+ * Number of consecutive checks after which the connection is cut, if each check finds the server idle while a statement
+ * has no answer.
  */
 const mostIdle = 2;
 
-/** Shortest and longest interval between two checks of the server, in milliseconds. */
+/** Minimum and maximum interval between two checks of the server, in milliseconds. */
 const shortestInterval = 1_000;
 const longestInterval = 3_000;
 
 /** The means of watching over statements. */
 export interface Attendance {
-  /** Milliseconds without an answer or a sign of work after which a statement is given up. */
+  /** Milliseconds without an answer or any other activity of the server, after which a statement is given up. */
   readonly limit: number;
   /** Queries the server on other connections. */
   readonly ask: (text: string, values: readonly unknown[], limit: number) => Promise<readonly Pg.QueryResultRow[]>;
@@ -24,10 +24,10 @@ export interface Attendance {
 }
 
 /**
- * Runs statements of unbounded duration, such as changes of large tables. A half-open connection looks like a
- * connection with a long statement. Therefore another connection asks the server about the session of the first. If the
- * server reports twice that the session is idle while a statement has no answer, the connection is cut, and the session
- * on the server, which may hold locks, is ended.
+ * Runs statements of unbounded duration, such as changes to large tables. A half-open connection looks like a
+ * connection with a long statement. Therefore another connection asks the server about the session of the first
+ * connection. If the server reports twice that the session is idle while a statement has no answer, the connection is
+ * cut, and its session, which may hold locks, is ended on the server.
  *
  * @throws {SilenceError} if the server is not working on the statement, or cannot be asked for `limit` milliseconds
  */
@@ -48,14 +48,14 @@ interface SessionRow {
   readonly since: string;
 }
 
-/** Process ids are reused, but not together with the same start time. */
+/** Identifies the session of the connection. Process ids are reused, but not with the same start time. */
 const ownSession = 'select pid, backend_start::text as since from pg_stat_activity where pid = pg_backend_pid()';
 
 const sessions = 'from pg_stat_activity where pid = $1 and backend_start::text = $2';
 
 /**
- * A server that does not track the activity of its sessions reports no state. An existing session is then taken to be
- * at work.
+ * Checks if a session is idle. A server that does not track the activity of its sessions reports no state. An existing
+ * session then counts as active.
  */
 const isIdle = `select coalesce(state like 'idle%', false) as is_idle ${sessions}`;
 
@@ -65,7 +65,7 @@ class Attended {
   /** Number of the last statement, and number of the statement in progress, if there is one. */
   #last = 0;
   #underWay: number | undefined = undefined;
-  /** Time of the last sign of work from the server. */
+  /** Time at which the server last showed activity. */
   #heard = performance.now();
   readonly #over = new AbortController();
 
@@ -79,7 +79,7 @@ class Attended {
   async run<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
     const working = work((text, values) => this.#query(text, values));
     const watching = this.#watch();
-    // The promise that settles later has no other listener.
+    // A promise that settles later has no other listener.
     working.catch(() => undefined);
     watching.catch(() => undefined);
     try {

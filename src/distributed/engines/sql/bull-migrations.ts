@@ -16,15 +16,15 @@ export type BullModule = Pick<
 /** The client of `pg` that BullMQ's migrations take. */
 type Client = Parameters<typeof Bull.runMigrations>[0];
 
-/** A statement, and the SQL condition under which it runs. */
+/** A statement and the SQL condition under which it runs. */
 export interface Step {
   readonly when: string;
   readonly text: string;
 }
 
 /**
- * Returns BullMQ's migrations as statements. BullMQ runs its migrations on a fake client that records the statements,
- * and reports an empty database.
+ * Returns BullMQ's migrations as statements. BullMQ runs its migrations on a fake client that records the statements
+ * and pretends that the database is empty.
  *
  * @throws {Error} if this version of BullMQ migrates in an unknown way
  */
@@ -55,7 +55,7 @@ export async function stepsOfBull(bull: BullModule): Promise<readonly Step[]> {
   return steps;
 }
 
-/** Returns the version of the queue's schema; 0 if there is no schema. */
+/** Returns the version of the queue's schema, or 0 if no schema exists. */
 export async function bullVersion(query: Query, bull: BullModule): Promise<number> {
   const [found] = await query('select to_regclass($1) as ledger', [`"${bull.DEFAULT_SCHEMA}".migration`]);
   if (found?.ledger === null) return 0;
