@@ -1,11 +1,11 @@
 import { isForGood } from '../errors.js';
 
 /**
- * Sends calls in one batch. If the engine refuses the batch because of the content of a call, splits the batch in
- * halves, one after the other, until only the faulty calls are refused. Any other failure rejects all calls, because it
- * would affect each of them.
+ * Sends calls in one batch. If the engine refuses the batch because of the content of a call, splits the batch into
+ * halves and sends one after the other, until only the faulty calls are refused. Any other failure rejects all calls,
+ * because it would affect each of them.
  *
- * @param send - settles the calls that it is given, or rejects
+ * @param send - settles the given calls, or rejects
  * @param refuse - settles a call that was not sent
  */
 export async function sendTogether<Call>(
@@ -20,7 +20,7 @@ export async function sendTogether<Call>(
   }
 }
 
-/** Handles a batch that could not be sent: splits the batch, or refuses all of its calls. */
+/** Handles a batch that could not be sent. Splits the batch, or refuses all of its calls. */
 export async function sendInParts<Call>(
   calls: readonly Call[],
   error: unknown,

@@ -6,7 +6,7 @@ export class Warnings {
   readonly #listeners = new Set<Listener>();
 
   warn(warning: Error): void {
-    // An engine that is opened again repeats its warnings.
+    // An engine that is opened again would repeat its warnings.
     if (this.#given.some(({ message }) => message === warning.message)) return;
     this.#given.push(warning);
     for (const listener of this.#listeners) listener(warning);

@@ -4,10 +4,10 @@ import { cleaned } from '../../shared/text.js';
 import type { RunChange } from '../contracts.js';
 import type { Replica } from './replica.js';
 
-/** The state that a conclusion is drawn from: the run as it stands, or as it would stand after one more entry. */
+/** The state from which a conclusion is drawn: the current state of a run, or its state after one more entry. */
 interface View {
   readonly position: Position;
-  /** A failed node that the replica does not know yet, with its error as text. */
+  /** A failed node that is not yet part of the replica, with its error as text. */
   readonly failed?: readonly [nodeId: string, error: string] | undefined;
   /** Returns the output of a node as text. */
   outputOf(nodeId: string): string | undefined;
@@ -25,7 +25,7 @@ export type End =
 
 const none: readonly number[] = [];
 
-/** Longest node id and longest error message, in characters, in the error of a run. */
+/** Maximum number of characters of a node id and of an error message in the error of a run. */
 const longestId = 200;
 export const longestReason = 500;
 
@@ -36,10 +36,10 @@ export function conclusionOf(replica: Replica): RunChange | undefined {
 }
 
 /**
- * Returns the status that the run would have if the end of `node` were its next entry, so that the last entry and the
- * end of the run can be committed in one step. Returns `undefined` if the run would go on.
+ * Returns the status that the run would have if the end of `node` were its next entry. The last entry and the end of
+ * the run can then be committed in one step. Returns `undefined` if the run would continue.
  *
- * The check needs a copy of the position, so it is made only if the end of the run is likely.
+ * The check needs a copy of the position, so it is made only if the run is likely to end.
  */
 export function conclusionAfter(replica: Replica, node: number, end: End): RunChange | undefined {
   const { plan } = replica.position;
@@ -60,7 +60,7 @@ export function conclusionAfter(replica: Replica, node: number, end: End): RunCh
   });
 }
 
-/** Returns the fallbacks that have completed and have not yet replaced a failed node. */
+/** Returns the fallbacks that have completed but have not yet replaced a failed node. */
 export function standInsOf(position: Position): readonly number[] {
   if (position.plan.owners.size === 0) return none;
   const found: number[] = [];
@@ -97,7 +97,8 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
 }
 
 /**
- * Returns a node, other than a fallback, that was neither completed nor skipped. Returns `undefined` if none is left.
+ * Returns a node that is not a fallback and was neither completed nor skipped. Returns `undefined` if there is no such
+ * node.
  */
 function unreachedIn(position: Position): string | undefined {
   const { plan } = position;
@@ -108,14 +109,16 @@ function unreachedIn(position: Position): string | undefined {
   return undefined;
 }
 
-/** Describes which node has failed, and with which error: enough to tell runs apart in a list. */
+/** Describes which node has failed with which error, in enough detail to tell runs apart in a list. */
 function describe({ origin: { codec } }: Replica, nodeId: string, error: string): string {
   const message = messageIn(codec, error);
   const why = message === '' ? '' : `: ${cleaned(message, longestReason)}`;
   return `node "${cleaned(nodeId, longestId)}" failed${why}`;
 }
 
-/** Returns the message of an encoded error. A custom serializer may have stored plain text or nothing, or may throw. */
+/**
+ * Returns the message of an encoded error. A custom serializer may have stored plain text or nothing, or may throw now.
+ */
 function messageIn(codec: Codec, error: string): string {
   try {
     const kept = codec.decode(error);

@@ -14,14 +14,14 @@ import { snapshotOf } from './snapshot.js';
 import { type SavedTally, Tally } from './tally.js';
 
 /**
- * Derives three stores from the journals of an engine: contexts, metrics and errors. Use it when you write an engine of
- * your own: the engine then stores only journals.
+ * Derives three stores from the journals of an engine: contexts, metrics and errors. With them, a custom engine needs
+ * to store only journals.
  *
- * Each change of a context, each step and each error is part of a journal entry. The derived stores therefore never
+ * Each change to a context, each step and each error is part of a journal entry. The derived stores therefore never
  * differ from the journal, and count nothing twice.
  *
- * @param engine - the engine whose `checkpointStore` is read. The store is read at each call, so `engine` may still
- *   be under construction
+ * @param engine - the engine whose `checkpointStore` is read. The store is looked up on each call, so `engine` may
+ *   still be under construction
  * @returns the stores to expose as `contextStore`, `metricsStore` and `errorStore` of the engine. Their methods
  *   return `undefined` for an unknown run, and reject with the errors of `checkpointStore.read`, or with
  *   `RunNotFoundError` if the run is removed during the call
@@ -71,12 +71,12 @@ class JournaledContexts implements ContextStore {
 /**
  * Returns what an entry changed in the context, or `undefined` if the entry changed nothing.
  *
- * @param outputs - the keys that have been set so far; the keys of this entry are added
+ * @param outputs - the keys that earlier entries have set; the keys of this entry are added
  */
 function layerOf(entry: Entry, outputs: Set<string>): ContextLayer | undefined {
   const { set, removed: keys = [] } = entry as { set?: Record<string, string>; removed?: readonly string[] };
   const output = entry.type === 'completed' && entry.output !== undefined ? { [entry.node]: entry.output } : {};
-  // On this visit the node has no output, but an earlier visit had one.
+  // The node has no output on this visit, but had one on an earlier visit.
   const isGone = entry.type === 'completed' && entry.output === undefined && outputs.has(entry.node);
   const removed = isGone ? [...keys, entry.node] : keys;
   const all = { ...set, ...output };

@@ -3,12 +3,12 @@ import type { Changes } from '../../flow/run/index.js';
 import type { RunStatus } from '../run-info.js';
 
 /**
- * A journal entry: one event of a run, stored as JSON. Values inside are texts of the codec. The whole state of a run
- * follows from its entries.
+ * A journal entry: one event of a run, stored as JSON. The values in an entry are texts of the codec. The entries of a
+ * run determine its whole state.
  */
 export type Entry = NodeEntry | StepEntry | RunEntry;
 
-/** The execution that an entry reports, and the worker that ran it. */
+/** The execution that an entry reports, with the worker that ran it. */
 export interface Execution {
   readonly node: string;
   readonly visit: number;
@@ -31,13 +31,13 @@ export type NodeEntry = Execution &
         readonly type: 'completed';
         readonly output?: string | undefined;
         readonly action?: string | undefined;
-        /** Target nodes of the arcs that are taken. Default: all. */
+        /** Target nodes of the taken arcs. Default: all arcs are taken. */
         readonly targets?: readonly string[] | undefined;
         /** The taken arcs by number, in runs started by versions up to 0.6. */
         readonly arcs?: readonly number[] | undefined;
         /** Values that arcs pass on instead of the output, by target node. */
         readonly passed?: readonly (readonly [target: string | number, text: string])[] | undefined;
-        /** The fallback that replaced the node, if one did. */
+        /** The fallback that replaced the node, if any. */
         readonly recoveredBy?: string | undefined;
       }
     | {
@@ -61,7 +61,7 @@ export type StepEntry = { readonly node: string; readonly round: number; readonl
 
 /** An event of the run as a whole. */
 export type RunEntry =
-  /** `id`: the sender's id of the signal. */
+  /** `id`: the id that the sender gave to the signal. */
   | { readonly type: 'signal'; readonly event: string; readonly payload: string; readonly id?: string | undefined }
   /** The time that a node waited for has come. */
   | { readonly type: 'due'; readonly node: string; readonly round: number; readonly job: string }
@@ -76,7 +76,7 @@ export type RunEntry =
   /** A finished run continues from the point at which it stopped. */
   | { readonly type: 'retried' };
 
-/** A sub-flow's run inside a node as texts: its `SavedRun`, and the entries that the flow layer has appended since. */
+/** A sub-flow's run inside a node, as texts: its `SavedRun`, and the entries that the flow layer has appended since. */
 export interface SavedSteps {
   readonly run: string;
   readonly entries: string[];

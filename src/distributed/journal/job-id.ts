@@ -7,8 +7,8 @@ type Identity = Pick<RunRecord, 'runId' | 'incarnation'>;
 const plain = /^[0-9A-Za-z_-]{1,64}$/;
 
 /**
- * Converts a run's id to a form that is safe in keys and job ids: harmless ids stay as they are, all other ids are
- * hashed. User-supplied characters must not become syntax.
+ * Converts a run's id to a form that is safe in keys and job ids, because user-supplied characters must not become
+ * syntax. Harmless ids are unchanged; all other ids are hashed.
  */
 export function keyOf(runId: string): string {
   return plain.test(runId) ? runId : `.${createHash('sha256').update(runId).digest('base64url')}`;
@@ -23,7 +23,7 @@ export function jobIdOf(runKey: string, node: number, round: number, attempt: nu
   return `${runKey}.${node}.${round}.${attempt}.${epoch}`;
 }
 
-/** Returns the id of the job that checks, as of an entry, what is left to do in a run. */
+/** Returns the id of the job that checks, after an entry, what is left to do in a run. */
 export function lookJobIdOf(run: Identity, seq: number): string {
   return `${keyOf(run.runId)}.look${markOf(run)}.${seq}`;
 }
@@ -33,7 +33,7 @@ export function timeoutJobIdOf(run: Identity): string {
   return `${keyOf(run.runId)}.timeout${markOf(run)}`;
 }
 
-/** Matches job ids inside texts. The length of each part is bounded, which also bounds the search. */
+/** Matches job ids in texts. The length of each component is bounded, which also bounds the search. */
 const jobIds =
   /(?<![\w.-])\.?[\w-]{1,64}\.(?:\d{1,16}(?:\.\d{1,16}){3}|look(?:\.\d{1,16}){1,2}|timeout(?:\.\d{1,16})?)(?!\w)/g;
 

@@ -1,4 +1,4 @@
-/** A node that is ready or waits for a point in time, and the job that carries the node. */
+/** A node that is ready or waiting for a point in time, and the job that carries the node. */
 export interface WorkItem {
   readonly node: number;
   /** Number of times that the node has become ready, from 1. */
@@ -21,24 +21,24 @@ export interface WorkItem {
   readonly due: number;
   /** The entry that put the item into this state. */
   readonly seq: number;
-  /** The claim under which steps inside the item are accepted. */
+  /** The claim under which steps inside the node are accepted. */
   readonly claim?: string | undefined;
 }
 
 const none: readonly WorkItem[] = [];
 
 /**
- * Largest number of items that is searched linearly. Most runs have one item, and creating maps for them is expensive.
+ * Maximum number of items that are searched linearly. Most runs have one item, and creating maps for them is expensive.
  */
 const few = 8;
 
-/** The work that is left in a run: at most one item per node. */
+/** The remaining work of a run: at most one item per node. */
 export class Ledger {
   readonly #items: WorkItem[] = [];
-  /** Lookup tables, present only if there are more than `few` items: positions by node, and items by job. */
+  /** Lookup tables that exist only if there are more than `few` items: positions by node, and items by job. */
   #places: Map<number, number> | undefined = undefined;
   #carried: Map<string, WorkItem> | undefined = undefined;
-  /** Items with a job of their own that is not known to be queued, by the job under which they were created. */
+  /** Items whose own jobs are not known to be queued, by the job under which the items were created. */
   readonly #unqueued = new Map<string, Set<WorkItem>>();
 
   get size(): number {
@@ -49,7 +49,7 @@ export class Ledger {
     return this.#items[this.#placeOf(node)];
   }
 
-  /** Returns the item that a job carries at the moment. */
+  /** Returns the item that a job currently carries. */
   carriedBy(job: string): WorkItem | undefined {
     return this.#carried === undefined ? this.#items.find((item) => item.job === job) : this.#carried.get(job);
   }
@@ -70,7 +70,7 @@ export class Ledger {
     const place = this.#placeOf(node);
     const item = this.#items[place];
     if (item === undefined) return;
-    // The last item fills the gap.
+    // The last item takes the place of the removed item.
     const last = this.#items.pop() as WorkItem;
     if (last !== item) this.#items[place] = last;
     if (this.#places !== undefined) this.#unindex(item, last, place);

@@ -10,7 +10,7 @@ import {
 import type { NodeEntry } from './entry.js';
 
 /**
- * The values that arcs pass on, by source id, then by target id. Runs started by versions up to 0.6 use arc numbers.
+ * The values that arcs pass on, by source id, then by target id. In runs started by versions up to 0.6, by arc number.
  */
 export type SavedPassed =
   | readonly (readonly [arc: number, text: string])[]
@@ -20,10 +20,10 @@ export type SavedPassed =
 type ArcsOfEntry = Pick<Extract<NodeEntry, { type: 'completed' }>, 'targets' | 'arcs' | 'passed'>;
 
 /**
- * Names of nodes and arcs in everything that an engine stores about a run: journals, jobs, slots. Programs that share a
- * run may declare its nodes in different orders. A node is therefore stored by its place in an order that follows from
- * the ids, and an arc by the ids of its ends. In runs started by versions up to 0.6, nodes and arcs are stored by their
- * numbers in the order of declaration.
+ * The names of nodes and arcs in everything that an engine stores about a run: journals, jobs, slots. Programs that
+ * share a run may declare its nodes in different orders. Therefore a node is stored by its place in an order that
+ * depends only on the ids, and an arc by the ids of its ends. In runs started by versions up to 0.6, nodes and arcs are
+ * stored by their numbers in the order of declaration.
  */
 export class Numbering {
   readonly #order: Order | undefined;
@@ -50,13 +50,13 @@ export class Numbering {
     return this.#order === undefined ? place : (this.#order.nodes[place] as number);
   }
 
-  /** Sorts nodes by place, if the run is ordered. All programs then agree on which node goes first. */
+  /** Sorts nodes by place if the run is ordered, so that all programs agree on which node comes first. */
   inOrder(nodes: readonly number[]): readonly number[] {
     if (!this.isOrdered || nodes.length < 2) return nodes;
     return nodes.toSorted((one, other) => this.placeOf(one) - this.placeOf(other));
   }
 
-  /** Reorders one number per node from the order of declaration to the order of places. */
+  /** Converts a list with one number per node from the order of declaration to the order of places. */
   toPlaces(byNode: Int32Array): number[] {
     return this.#order === undefined ? [...byNode] : Array.from(this.#order.nodes, (node) => byNode[node] as number);
   }
@@ -87,7 +87,7 @@ export class Numbering {
     };
   }
 
-  /** Returns the arcs that an entry takes; `undefined` for all. */
+  /** Returns the arcs that an entry takes, or `undefined` for all. */
   arcsOf(nodeId: string, { targets, arcs }: ArcsOfEntry): readonly number[] | undefined {
     return targets?.map((target) => this.#arcOf(nodeId, target)) ?? arcs;
   }
@@ -99,7 +99,7 @@ export class Numbering {
 
   writePassed(passed: ReadonlyMap<number, string>): SavedPassed {
     if (!this.byIds) return [...passed];
-    // Objects without a prototype: a node may be called `constructor` or `toString`.
+    // The objects have no prototype, because a node may be called `constructor` or `toString`.
     const bySource = Object.create(null) as Record<string, Record<string, string>>;
     for (const [arc, text] of passed) {
       const source = this.plan.idOf(this.plan.arcSource[arc] as number);

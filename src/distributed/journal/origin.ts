@@ -1,7 +1,7 @@
 import type { Plan } from '../../flow/plan/index.js';
 import type { Codec, Merges } from '../../flow/run/index.js';
 
-/** The run that a replica belongs to, and the tools that read and merge its values. */
+/** The run to which a replica belongs, and the tools that read and merge its values. */
 export interface Origin {
   readonly plan: Plan;
   readonly runKey: string;

@@ -10,11 +10,11 @@ const pageSize = 4 * 2 ** 20;
  * Reads the journal of a run page by page, so that memory use does not grow with the journal. Yields nothing for an
  * unknown run.
  *
- * A page with a snapshot replaces all earlier pages. It is the first page, or the journal was compacted during the
- * reading, or another run has started under the id.
+ * A page with a snapshot replaces all earlier pages. Such a page is the first one, or the journal was compacted in the
+ * meantime, or another run has started under the same id.
  *
- * @param after - the last entry that the caller knows. Default: the caller knows nothing
- * @throws {RunNotFoundError} if the run is removed during the reading
+ * @param after - the last entry that the caller knows. Default: the caller knows none
+ * @throws {RunNotFoundError} if the run is removed in the meantime
  */
 export async function* pagesOf(
   store: CheckpointStore,

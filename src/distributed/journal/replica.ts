@@ -15,34 +15,34 @@ import { Values } from './values.js';
 
 /**
  * The state of a run, built from its journal entry by entry. The state depends on nothing else: any two replicas of a
- * run that have applied the same entries are equal, in whichever process they are.
+ * run that have applied the same entries are equal, even in different processes.
  *
  * A replica combines the flow layer's memory of a run, with values as texts, and the state that only a fleet needs:
- * signals, and which items are to be executed under which jobs.
+ * signals, and the items to be executed with their jobs.
  *
- * Entries that do not fit are ignored, such as a second result of the same execution, or a step of a node that another
- * worker has claimed since.
+ * Entries that do not fit the state are ignored, such as a second result of the same execution, or a step of a node
+ * that another worker has claimed in the meantime.
  *
- * The job of a new item: the first node that an entry makes ready continues under the job of that entry, unless that
- * job already carries another item. All further nodes get jobs of their own.
+ * The first node that an entry makes ready continues under the job of that entry, unless that job already carries
+ * another item. All further nodes get jobs of their own.
  */
 export class Replica {
   readonly position: Position;
   readonly memory: Memory<string>;
-  /** Names of nodes and arcs in what is stored of the run. */
+  /** The names of nodes and arcs in the stored data of the run. */
   readonly numbering: Numbering;
   readonly ledger = new Ledger();
   readonly values = new Values();
   readonly runId: string;
   readonly input: string;
-  /** Tracing context from the program that started the run, handed to the workers that execute its nodes. */
+  /** Tracing context of the program that started the run, passed on to the workers that execute its nodes. */
   readonly carrier: Carrier | undefined;
   readonly tally: Tally;
   /** Number of the last applied entry. */
   seq: number;
   /**
-   * Part of the job ids, so that an old job is never mistaken for a new one. The epoch is the run's incarnation (0 if
-   * it has none) plus the number of times that the run was resumed or retried.
+   * A component of job ids that distinguishes new jobs from old ones. The epoch is the run's incarnation (0 if the run
+   * has none) plus the number of times that the run was resumed or retried.
    */
   #epoch: number;
   readonly #graph: string | undefined;
@@ -62,7 +62,7 @@ export class Replica {
     this.tally = new Tally(saved.tally);
     this.#epoch = saved.epoch ?? 0;
     this.#graph = saved.graph;
-    // Version 0.7 hands out ready nodes unsorted. Runs started by it stay that way.
+    // Version 0.7 hands out ready nodes unsorted. Runs started by that version stay unsorted.
     this.numbering = new Numbering(plan, saved.graph !== undefined, origin.incarnation !== undefined);
     this.#rounds = this.numbering.fromPlaces(saved.rounds ?? []);
     this.position = new Position(plan, this.numbering.fromSaved(saved.position));
@@ -115,7 +115,7 @@ export class Replica {
     };
   }
 
-  /** Returns the text that a key would hold after the given changes. */
+  /** Returns the text that a key would have after the given changes. */
   after(key: string, { set = {}, removed = [], base = {} }: Changes): string | undefined {
     if (removed.includes(key)) return undefined;
     const current = this.values.get(key);
@@ -137,7 +137,7 @@ export class Replica {
     this.#release(entry.job);
   }
 
-  /** If true, the entry is the result of an execution that the run is waiting for. */
+  /** Returns true if the entry is the result of an execution for which the run is waiting. */
   #fits(node: number, entry: NodeEntry): boolean {
     if (isRecovery(entry) || 'isLost' in entry) return this.position.statusOf(node) === 'recovering';
     const item = this.ledger.get(node);
@@ -152,13 +152,13 @@ export class Replica {
     if (output !== undefined || this.values.get(node) !== undefined) this.values.set(node, output, this.seq);
   }
 
-  /** Removes the timer of a node that no longer waits. */
+  /** Removes the timer of a node that is no longer waiting. */
   #settled(nodeId: string): void {
     const node = this.position.plan.indexOf(nodeId);
     if (this.ledger.get(node)?.kind === 'wake') this.ledger.remove(node);
   }
 
-  /** Queues the retry as a separate item, due after the delay. */
+  /** Adds the retry as a separate item, due after the delay. */
   #tryAgain(
     item: WorkItem,
     { attempt, job, delay, consumed, ms }: Extract<NodeEntry, { type: 'retrying' }>,
@@ -177,7 +177,7 @@ export class Replica {
     });
   }
 
-  /** Delivers a signal that arrived earlier. If no signal arrived, sets a timer for the earliest time among `waits`. */
+  /** Delivers a signal that has already arrived. Otherwise sets a timer for the earliest time in `waits`, if any. */
   #await(node: number, { node: nodeId, round, waits, job }: Extract<NodeEntry, { type: 'awaiting' }>): void {
     if (this.position.statusOf(node) !== 'awaiting') return;
     const come = this.#signals.take(waits.map(({ event }) => event));
@@ -192,7 +192,7 @@ export class Replica {
     this.ledger.put({ ...timer, due: Math.min(...times), seq: this.seq });
   }
 
-  /** Applies a step inside a node. The step counts only if it was made under the current claim of the item. */
+  /** Applies a step inside a node. The step is valid only if it was made under the current claim of the item. */
   #applyStep(entry: StepEntry): void {
     const { node: nodeId, round, claim } = entry;
     const item = this.ledger.get(this.position.plan.indexOf(nodeId));
@@ -288,7 +288,7 @@ export class Replica {
   }
 }
 
-/** If true, the entry reports that a fallback has replaced the node. */
+/** Returns true if the entry reports that a fallback has replaced the node. */
 function isRecovery(entry: NodeEntry): boolean {
   return entry.type === 'completed' && entry.recoveredBy !== undefined;
 }

@@ -14,7 +14,7 @@ interface SavedFailure {
   readonly recoveredBy?: string | undefined;
 }
 
-/** A replica in its saved form. A new run starts from one without a position. */
+/** A replica in its saved form. The saved replica of a new run has no position. */
 export interface SavedReplica {
   readonly flow: string;
   readonly version: string;

@@ -1,7 +1,7 @@
-/** Largest number of payloads stored per event while no node waits for the event. Further payloads are dropped. */
+/** Maximum number of payloads stored per event while no node waits for the event. Further payloads are dropped. */
 const most = 1_000;
 
-/** Payloads, as texts, of events that no node has waited for yet. */
+/** Payloads, as texts, of events for which no node has waited yet. */
 export class Signals {
   readonly #payloads = new Map<string, string[]>();
 
@@ -14,7 +14,10 @@ export class Signals {
     if (payloads.length < most) this.#payloads.set(event, [...payloads, payload]);
   }
 
-  /** Removes and returns the oldest payload of the first listed event that has one; `undefined` if none has. */
+  /**
+   * Removes and returns the oldest payload of the first listed event that has a payload; `undefined` if no event has
+   * one.
+   */
   take(events: readonly string[]): { readonly event: string; readonly payload: string } | undefined {
     const event = events.find((one) => this.#payloads.has(one));
     if (event === undefined) return undefined;

@@ -6,10 +6,12 @@ export interface SavedTally extends RunMetrics {
   readonly errors: readonly ErrorRecord[];
 }
 
-/** Number of recent steps and errors that are kept. At twice this number, the older half is dropped. */
+/**
+ * Number of recent steps and errors that are kept. When a list reaches twice this number, its older half is dropped.
+ */
 const most = 1_000;
 
-/** Counts the executions and collects the errors that the journal of a run reports. */
+/** Counts the executions and collects the errors that are recorded in the journal of a run. */
 export class Tally {
   #attempts = 0;
   #completed = 0;

@@ -3,13 +3,14 @@ import type * as Pg from 'pg';
 import { inTime, type Limit, SilenceError } from '../in-time.js';
 import { surviving } from '../listening.js';
 
-/** Milliseconds in which connections may end in an orderly way before they are cut. */
+/** Milliseconds that connections get to end gracefully before they are cut. */
 const farewell = 1_000;
 
 /**
- * A pool of connections to Postgres with bounded waiting. A connection can be half-open: the network has dropped it,
- * and nothing that is sent on it arrives. A connection that does not answer in time is cut. Connections that have been
- * idle since before that statement are cut as well, because they have probably been dropped too.
+ * A pool of connections to Postgres that never waits without a limit. A connection can be half-open: the network has
+ * dropped it, and nothing that is sent on it arrives. A connection that does not answer in time is cut. Connections
+ * that have been idle since before the unanswered statement are cut too, because the network has probably dropped them
+ * as well.
  */
 export class Connections {
   readonly #watch: Watch;
@@ -30,7 +31,7 @@ export class Connections {
   /** Runs `work` with exclusive use of a connection. The connection is cut if `work` exceeds the limit. */
   use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, limit?: Limit): Promise<Result> {
     const began = performance.now();
-    // Every statement passes here. `hold` would add three promises, about 5 % of the CPU time of a fleet.
+    // Every statement passes through here, and `hold` would add three promises, about 5 % of the CPU time of a fleet.
     return new Promise((resolve, reject) => {
       let isOver = false;
       let used: Pg.PoolClient | undefined;
@@ -64,9 +65,9 @@ export class Connections {
   }
 
   /**
-   * Runs `work` with exclusive use of a connection, without a time limit for `work`.
+   * Runs `work` with exclusive use of a connection. `work` itself has no time limit.
    *
-   * @param work - its second argument cuts the connection and those that were probably dropped with it
+   * @param work - its second argument cuts the connection and all connections that were probably dropped with it
    * @param limit - time limit for getting a connection
    */
   async hold<Result>(
@@ -86,8 +87,8 @@ export class Connections {
   }
 
   /**
-   * Takes a connection from the pool within the limit. The connection is listened to from the moment the pool hands it
-   * out, because a server may end a connection right after accepting it.
+   * Takes a connection from the pool within the limit. A server may end a connection right after accepting it, so a
+   * listener is added as soon as the pool hands the connection out.
    */
   take(limit?: Limit): Promise<Pg.PoolClient> {
     const coming = new Promise<Pg.PoolClient>((resolve, reject) => {
@@ -100,15 +101,15 @@ export class Connections {
 
   #connect(onConnected: (error: Error | undefined, client: Pg.PoolClient | undefined) => void): void {
     this.pool.connect((error, client) => {
-      // Clients of the engine's own pools have a listener for their whole life.
+      // Clients of the engine's own pools always have a listener.
       if (client !== undefined && this.own === undefined) this.#forsakes.set(client, surviving(client));
       onConnected(error, client);
     });
   }
 
   /**
-   * Returns a client to the pool. The pool listens to an idle client. A client that the pool ends may still fail, so
-   * its own listener is kept.
+   * Returns a client to the pool. While a client is idle, the pool listens to it, so the engine's listener is removed.
+   * The listener is kept on a client that the pool ends, because such a client may still fail.
    */
   #giveBack(client: Pg.PoolClient, error?: Error | true): void {
     client.release(error);
@@ -120,7 +121,7 @@ export class Connections {
     this.#watch.leave();
   }
 
-  /** Ends all connections: in an orderly way if they end soon, otherwise by cutting them. */
+  /** Ends all connections gracefully if they end soon, otherwise by cutting them. */
   async close(): Promise<void> {
     const ended = this.pool.end();
     const isLate = () => true;
@@ -148,7 +149,7 @@ function watchOf(pool: Pg.Pool): Watch {
 
 /** Tracks which connections of a pool are idle. All engines on a user-supplied pool share one watch. */
 class Watch {
-  /** Used connections, and since when they have been idle; `undefined` while in use. */
+  /** Used connections, with the time since which they have been idle; `undefined` while in use. */
   readonly clients = new Map<Pg.PoolClient, number | undefined>();
   #users = 0;
 

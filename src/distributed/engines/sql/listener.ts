@@ -3,26 +3,26 @@ import type * as Pg from 'pg';
 import { inTime, type Limit, within } from '../in-time.js';
 import { type Connections, cut } from './connections.js';
 
-/** Milliseconds before the first attempt to reconnect, and longest pause before a later one. */
+/** Milliseconds before the first attempt to reconnect, and maximum pause before later attempts. */
 const firstPause = 100;
 const longestPause = 10_000;
 
-/** Longest interval between two probes of the connection, in milliseconds. */
+/** Maximum interval between two probes of the connection, in milliseconds. */
 const longestInterval = 10_000;
 
 /** A subscriber of a channel. */
 export interface Subscriber {
   readonly channel: string;
   onNotification(payload: string): void;
-  /** Called when the connection was lost and is being replaced. Notifications in the meantime are lost. */
+  /** Called when the connection was lost and is being replaced. Notifications sent in the meantime are lost. */
   onLoss?(error: Error): void;
 }
 
 /**
- * Listens to channels on one connection, shared by all subscribers. The connection may be silent for hours, so it is
- * probed at intervals, and cut if a probe is not answered in time. A lost connection is replaced. There is one attempt
- * at a time, after randomised pauses that double up to ten seconds, so that many programs do not reconnect at the same
- * moment.
+ * Listens to channels on a single connection that all subscribers share. The connection may be silent for hours, so it
+ * is probed at intervals, and cut if a probe is not answered in time. A lost connection is replaced, with one attempt
+ * at a time. The pauses between attempts double up to ten seconds, and are randomised so that many programs do not
+ * reconnect at the same moment.
  */
 export class Listener {
   readonly #subscribers = new Set<Subscriber>();
@@ -37,7 +37,7 @@ export class Listener {
     private readonly patience: number,
   ) {}
 
-  /** Resolves when the channel is listened to, with a function that ends the subscription. */
+  /** Starts to listen to the subscriber's channel. Resolves with a function that ends the subscription. */
   async listen(subscriber: Subscriber, limit?: Limit): Promise<() => void> {
     const { channel } = subscriber;
     this.#subscribers.add(subscriber);
@@ -59,7 +59,7 @@ export class Listener {
     void this.#connected?.then(cut).catch(() => undefined);
   }
 
-  /** Connects, and retries until a connection is made or the listener is stopped. */
+  /** Connects. Retries until a connection is made or the listener is stopped. */
   async #connect(firstAfter: number): Promise<Pg.PoolClient> {
     const { signal } = this.#end;
     let last: unknown;
@@ -98,7 +98,7 @@ export class Listener {
     });
     const probe = setInterval(
       () => void this.#ask(client, 'select 1').catch(() => cut(client)),
-      // Short enough that the connection is replaced before dependent calls time out.
+      // The interval is short enough that the connection is replaced before dependent calls time out.
       Math.min(longestInterval, this.patience),
     );
     probe.unref();

@@ -1,22 +1,22 @@
 import { statfs } from 'node:fs/promises';
 import type { PGliteLike } from './pglite-database.js';
 
-/** Bytes that Postgres allocates at once for its log, and free bytes required to open the database. */
+/** Bytes that Postgres allocates at once for its log, and minimum of free bytes for opening the database. */
 const logSegment = 16 * 2 ** 20;
 const least = 2 * logSegment;
 
 /**
- * Severities of errors after which Postgres ends. On a server only the process of the session ends; here the whole
- * database does.
+ * Severities of errors after which Postgres ends. On a server only the process of the session ends, but PGlite ends as
+ * a whole.
  */
 const deadly = /^(PANIC|FATAL)$/;
 
 /** Matches statements whose effect lasts as long as the session. */
 const ofSession = /^\s*(?:--[^\n]*\n\s*)*(?:listen|set(?!\s+local))\s/i;
 
-/** Postgres inside this program has died of an error. It is reopened when that is possible. */
+/** The database inside this program has died of an error. It is reopened as soon as possible. */
 class DeadDatabaseError extends Error {
-  /** Postgres's own code for a full disk. */
+  /** Postgres's error code for a full disk. */
   readonly code = '53100';
 
   constructor(problem: string, cause: unknown) {
@@ -32,7 +32,7 @@ class DeadDatabaseError extends Error {
 export class LivingPGlite implements PGliteLike {
   #cause: unknown;
   #opening: Promise<void> | undefined = undefined;
-  /** Statements that restore a session: settings, and channels to listen to. */
+  /** Statements that restore the session: settings, and channels to listen to. */
   readonly #session = new Set<string>();
   readonly #listeners = new Set<(channel: string, payload: string) => void>();
 
@@ -107,7 +107,7 @@ export class LivingPGlite implements PGliteLike {
 
 async function freeBytes(directory: string): Promise<number> {
   const { blocks, bavail, bsize } = await statfs(directory);
-  // Some file systems report no sizes.
+  // Some file systems do not report sizes.
   return blocks === 0 ? Infinity : bavail * bsize;
 }
 

@@ -11,29 +11,31 @@ import { open, type PostgresPool, targetOf } from './postgres.js';
 import { judgeSql } from './transient.js';
 
 /**
- * Options of `migratePostgres()` and `migrationScript()`. Use the same `prefix` as the programs of the fleet, and set
- * `role` if those programs connect as another role than the one that migrates.
+ * Options of `migratePostgres()` and `migrationScript()`. Use the same `prefix` as the programs of the fleet. Set
+ * `role` if those programs connect with a different role from the one that migrates.
  */
 export interface MigrationOptions {
   /** The prefix of the fleet, as for `postgres()`. Default: `orchestrator`. */
   readonly prefix?: string | undefined;
   /**
-   * The role of the fleet's programs, if the migration runs as another role. The role is granted the rights to use the
-   * schemas, but not to create or change them. Default: no rights are granted.
+   * The role of the fleet's programs, if a different role runs the migration. The programs' role is granted the rights
+   * to use the schemas, but not to create or change them. Default: no rights are granted.
    */
   readonly role?: string | undefined;
-  /** Milliseconds to wait for the first answer of the server. Default: 10000. */
+  /** Milliseconds to wait for the server's first answer. Default: 10000. */
   readonly connectTimeout?: number | undefined;
 }
 
-/** Connections of a migration: one for the migration, and two to find out if the server is behind a pooler. */
+/**
+ * Connections of a migration: one for the migration, and two to find out if the server is behind a connection pooler.
+ */
 const connections = 3;
 
 /**
- * Creates or updates the schemas that `postgres()` needs in a database: the schema of the fleet, and that of its queue.
- * Engines migrate at their first use. If their role lacks the right to do so, call this function beforehand with a role
- * that has the right. Programs of the previous version may keep running meanwhile. Needs the packages `bullmq` and
- * `pg`.
+ * Creates or updates the schemas that `postgres()` needs in a database: the schema of the fleet and the schema of its
+ * queue. Engines migrate when they are first used. If their role lacks the right to do so, call this function
+ * beforehand with a role that has the right. Programs of the previous version may keep running in the meantime. Needs
+ * the packages `bullmq` and `pg`.
  *
  * @param server - an address, or a pool of `pg`, as for `postgres()`
  * @param options - `prefix`, `role` and `connectTimeout`; see `MigrationOptions`
@@ -72,7 +74,7 @@ export async function migratePostgres(server: string | PostgresPool, options: Mi
 }
 
 /**
- * Returns the SQL statements that `migratePostgres` runs, for an administrator to run in one transaction. The
+ * Returns the SQL statements that `migratePostgres` runs, so that an administrator can run them in one transaction. The
  * statements work on a database in any state, and change only what is missing. Needs the package `bullmq`, but no
  * server.
  *

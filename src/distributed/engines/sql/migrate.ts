@@ -15,10 +15,10 @@ const pause = 200;
 
 /**
  * Brings the schemas of a fleet and of its queue up to date. Each migration runs once, however many programs start at
- * the same time. A migration of large tables may take as long as the server works on it. Transient failures are
+ * the same time. A migration of large tables may take as long as the server is working on it. Transient failures are
  * retried.
  *
- * @param limit - milliseconds for which the server may be silent, and during which transient failures are retried
+ * @param limit - milliseconds for which the server may be silent, and for which transient failures are retried
  */
 export async function migrate(database: Database, options: ScriptOptions, limit: number): Promise<void> {
   const script = await scriptOf(options);
@@ -40,7 +40,7 @@ async function migrateOnce(database: Database, script: string, limit: number): P
       await database.script(script, query);
       await query('commit');
     } catch (error) {
-      // If the connection is lost, the transaction is already gone.
+      // If the connection is lost, so is the transaction.
       await query('rollback').catch(() => undefined);
       throw error;
     }
@@ -49,9 +49,9 @@ async function migrateOnce(database: Database, script: string, limit: number): P
 
 /**
  * Reserves a schema for the prefix of one fleet. Schema names are in lower case, so two prefixes that differ only in
- * case would share a schema. The prefix used first wins.
+ * case would share a schema. The schema belongs to the prefix that is used first.
  *
- * @throws {Error} if the prefix differs only in case from that of the fleet
+ * @throws {Error} if the prefix differs only in case from the prefix of the fleet
  */
 export async function claimPrefix(query: Query, schema: string, prefix: string): Promise<void> {
   const read = forSchema(`select value from {schema}.about where key = 'prefix'`, schema);
@@ -68,7 +68,7 @@ export async function claimPrefix(query: Query, schema: string, prefix: string):
   );
 }
 
-/** Adds instructions to an error that reports a missing right. Returns other errors unchanged. */
+/** Adds instructions to an error that reports a missing right. Returns any other error unchanged. */
 export async function explained(error: unknown, database: Database, schema: string): Promise<unknown> {
   if (Object(error).code !== insufficientPrivilege) return error;
   const query: Query = (text, values) => database.query(text, values, within(1_000));
@@ -95,10 +95,10 @@ async function missingRight(query: Query, schema: string): Promise<string | unde
 }
 
 /**
- * Returns true if the schema of the fleet and that of the queue have the version that this package needs. Writes
+ * Returns true if the schema of the fleet and the schema of the queue have the versions that this package needs. Writes
  * nothing.
  *
- * @throws {Error} if the schema was made by a later, incompatible version
+ * @throws {Error} if a schema was made by a later, incompatible version
  */
 export async function isUpToDate(query: Query, { schema, bull }: ScriptOptions): Promise<boolean> {
   const own = identifier(schema);

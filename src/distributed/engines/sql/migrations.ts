@@ -11,9 +11,9 @@ interface Migration {
 }
 
 /**
- * All migrations in the order in which they were written; the first leads to version 1. A released migration is never
- * changed. New migrations only add, so that programs of the previous version can keep working; `least` states the
- * lowest version that can.
+ * All migrations in the order in which they were written. The first leads to version 1. A released migration is never
+ * changed. New migrations only add to the schema, so that programs of the previous version can keep working. `least` is
+ * the lowest version that can.
  */
 export const migrations: readonly Migration[] = [
   { name: '001-runs', least: 1 },
@@ -26,9 +26,9 @@ export const migrations: readonly Migration[] = [
 ];
 
 /**
- * The last version recorded in the table `migrations`; later versions are recorded in `changes`. Version 0.7 of the
- * package refuses a schema with a higher version in `migrations`, so that table receives only versions that 0.7 cannot
- * work with.
+ * The last version that is recorded in the table `migrations`. Later versions are recorded in `changes`. Version 0.7 of
+ * the package refuses a database with a higher version in `migrations`, so only versions that 0.7 cannot work with are
+ * added to this table.
  */
 export const lastInMigrations = 4;
 
@@ -37,15 +37,15 @@ export interface ScriptOptions {
   readonly schema: string;
   readonly bull: BullModule;
   /**
-   * The role of the fleet's programs, if the script runs as another role. The role is granted the rights that programs
-   * need.
+   * The role of the fleet's programs, if a different role runs the script. The programs' role is granted the rights
+   * that the programs need.
    */
   readonly role?: string | undefined;
 }
 
 /**
- * Returns the statements that bring the schemas of a fleet and of its queue up to date, for one transaction. The
- * statements change only what is missing: a repeated or concurrent run changes nothing.
+ * Returns the statements, to be run in one transaction, that bring the schemas of a fleet and of its queue up to date.
+ * The statements change only what is missing, so a repeated or concurrent run changes nothing.
  */
 export async function scriptOf({ schema, bull, role }: ScriptOptions): Promise<string> {
   const [own, queue] = [identifier(schema), identifier(bull.DEFAULT_SCHEMA)];
@@ -91,8 +91,8 @@ function isMissing(relation: string): string {
 }
 
 /**
- * Returns a statement that creates a missing schema. A plain `create schema if not exists` needs the right to create
- * schemas even if the schema exists.
+ * Returns a statement that creates a schema if it is missing. A plain `create schema if not exists` needs the right to
+ * create schemas even if the schema exists.
  */
 function creationOf(schema: string): string {
   return guarded(`to_regnamespace(${literal(schema)}) is null`, `create schema ${schema};`);
@@ -100,7 +100,7 @@ function creationOf(schema: string): string {
 
 function grantsOf(schemas: readonly string[], role: string): string {
   const list = schemas.join(', ');
-  // BullMQ passes jobs that are added together through a temporary table.
+  // BullMQ uses a temporary table to pass jobs that are added together.
   const temporary = `format('grant temporary on database %I to %s', current_database(), ${literal(role)})`;
   return [
     `do $guard$ begin\n  execute ${temporary};\nend $guard$;`,

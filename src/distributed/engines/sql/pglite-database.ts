@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type * as Bull from 'bullmq';
 import type { Database, Row } from './database.js';
 
-/** The part of PGlite that is used. */
+/** The members of PGlite that are used. */
 export interface PGliteLike {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: Row[]; readonly affectedRows?: number }>;
   exec(text: string): Promise<unknown>;
@@ -12,11 +12,11 @@ export interface PGliteLike {
 }
 
 /**
- * A database on PGlite. PGlite has one connection for all users. A user that begins a transaction has the connection
- * alone until the transaction ends; ensuring this is the whole task of the pool below.
+ * A database on PGlite. All users share PGlite's single connection. A user that begins a transaction has the connection
+ * to itself until the transaction ends. The pool below exists only to ensure this.
  */
 export class PGliteDatabase {
-  /** Resolves when the connection is free. */
+  /** Resolves when the connection becomes free. */
   #free: Promise<void> = Promise.resolve();
   readonly #id = randomUUID();
 
@@ -30,7 +30,7 @@ export class PGliteDatabase {
     return new PGliteDatabase(pglite, onEnd);
   }
 
-  /** Returns the database for one of its users. Closing it calls `letGo`. */
+  /** Returns a view of the database for one of its users. Closing the view calls `letGo`. */
   shared(letGo: () => Promise<void>): Database {
     const query = (text: string, values?: readonly unknown[]) => this.#alone(() => this.#query(text, values));
     const exclusively: Database['exclusively'] = (work) =>
@@ -38,10 +38,10 @@ export class PGliteDatabase {
     return {
       query,
       exclusively,
-      // No network can drop the connection, so nothing has to be watched.
+      // No network can drop the connection, so the statements need no supervision.
       attended: (work) => exclusively(work),
       script: async (text) => void (await this.pglite.exec(text)),
-      // Only one process at a time has the database open. Any earlier process has closed the database or died.
+      // Only one process at a time has the database open, so any earlier process has closed the database or died.
       place: async () => ({ id: this.#id, isDead: async (id) => id !== this.#id }),
       listen: (channel, onNotification) => this.#listen(channel, onNotification),
       queuePool: new PGlitePool((work) => this.#alone(work), this.pglite) as unknown as Bull.PgPool,
@@ -82,7 +82,7 @@ export class PGliteDatabase {
 
 type Alone = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
-/** The part of a `pg` pool that BullMQ uses. */
+/** The members of a `pg` pool that BullMQ uses. */
 class PGlitePool extends EventEmitter {
   constructor(
     private readonly alone: Alone,
@@ -105,10 +105,10 @@ class PGlitePool extends EventEmitter {
 }
 
 class PGliteClient extends EventEmitter {
-  /** Frees the connection for other users. Set while a transaction is open. */
+  /** Frees the connection for other users. `undefined` unless a transaction is open. */
   #leave: (() => void) | undefined = undefined;
   readonly #unsubscribe: () => void;
-  /** The socket cannot be lost, so BullMQ need not check it every ten seconds. */
+  /** The connection cannot be lost. With this socket, BullMQ does not check the connection every ten seconds. */
   readonly connection = { stream: { setKeepAlive: () => undefined } };
 
   constructor(
@@ -144,7 +144,7 @@ class PGliteClient extends EventEmitter {
     return this.alone(() => (values.length === 0 ? this.#exec(text) : this.pglite.query(text, [...values])));
   }
 
-  /** Runs a text that may hold several statements, as migrations do. Returns the rows of the last statement. */
+  /** Runs a text that may contain several statements, as migrations do. Returns the rows of the last statement. */
   async #exec(text: string) {
     const results = (await this.pglite.exec(text)) as { readonly rows: Row[] }[];
     return results.at(-1) ?? { rows: [] };

@@ -11,17 +11,17 @@ import { LivingPGlite } from './living-pglite.js';
 import { PGliteDatabase, type PGliteLike } from './pglite-database.js';
 import { SqlEngine } from './sql-engine.js';
 
-/** The open databases, by directory. Orchestrators and workers of this program share them. */
+/** The open databases by directory. The orchestrators and workers of this program share them. */
 const opened = new Map<string, { readonly database: Promise<PGliteDatabase>; users: number }>();
 
 /**
  * Creates an engine on PostgreSQL inside this program, with its data in a directory. Acknowledged data survives a
- * crash. Only one process at a time can open the directory; any number of engines in that process share it. While
- * another process has the directory open, calls reject with a `LockedError`. Needs the packages `bullmq` and
- * `@electric-sql/pglite`. The first start takes some seconds.
+ * crash. Only one process at a time can open the directory, but any number of engines in that process can share it.
+ * While another process has the directory open, calls reject with a `LockedError`. Needs the packages `bullmq` and
+ * `@electric-sql/pglite`. The first start takes a few seconds.
  *
  * @param directory - created if it does not exist
- * @param options - `prefix` and timeouts; see `EngineOptions`. Here `connectTimeout` is 60000 by default
+ * @param options - `prefix` and timeouts; see `EngineOptions`. The default of `connectTimeout` is 60000 here
  * @throws {ValidationError} if an option is invalid
  *
  * @example

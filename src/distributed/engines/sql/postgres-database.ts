@@ -9,20 +9,20 @@ import type { Database, Query, Row } from './database.js';
 import { Listener } from './listener.js';
 import { QueuePool } from './queue-pool.js';
 
-/** pgbouncer's reply to a transaction in statement mode, in which each statement may get another session. */
+/** pgbouncer's reply to a transaction in statement mode, in which each statement may get a different session. */
 const pooled = /not allowed in statement pooling mode/i;
 
-/** The pools that a database on a server uses. */
+/** The pools of a database on a server. */
 export interface Pools {
   /** The pool of the engine. */
   readonly pool: Pg.Pool;
-  /** If true, the user supplied the engine's pool, and the pool stays open. */
+  /** If true, the engine's pool was supplied by the user, and is not closed. */
   readonly isGiven: boolean;
   /** The pool of the queue and of the listener. */
   readonly queue: Pg.Pool;
   /** The clients of the engine's own pools. */
   readonly clients: ReadonlySet<Pg.Client>;
-  /** Milliseconds that BullMQ and the listener wait for an answer. */
+  /** Milliseconds for which BullMQ and the listener wait for an answer. */
   readonly patience: number;
 }
 
@@ -37,7 +37,7 @@ export class PostgresDatabase implements Database {
 
   constructor({ pool, isGiven, queue, clients, patience }: Pools) {
     this.#isGiven = isGiven;
-    // The engine's own connections may fail even after the engine is closed, while they are ending.
+    // The engine's own connections may still fail after the engine was closed, while they are ending.
     surviving(queue);
     this.#forsake = surviving(pool);
     this.#connections = new Connections(pool, isGiven ? undefined : clients);
@@ -79,8 +79,8 @@ export class PostgresDatabase implements Database {
   }
 
   /**
-   * Checks that the server keeps sessions. A pooler may give each transaction another session. Notifications are then
-   * lost, and names are looked up in the wrong schema.
+   * Checks that the server keeps sessions. A connection pooler may give each transaction a different session.
+   * Notifications are then lost, and names are looked up in the wrong schema.
    *
    * @throws {Error} if sessions are not kept
    */

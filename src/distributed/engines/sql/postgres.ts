@@ -11,22 +11,22 @@ import { configOf } from './sessions.js';
 import { SqlEngine } from './sql-engine.js';
 import { judgeSql } from './transient.js';
 
-/** Number of batches of each kind of statement that may be in flight. */
+/** Maximum number of batches in flight for each kind of statement. */
 const width = 4;
 
-/** Fewest connections of an engine: one for the engine, one for the queue, and one that listens. */
+/** Minimum number of connections of an engine: one for the engine, one for the queue, and one that listens. */
 const fewestConnections = 3;
 const defaultConnections = 25;
 
 /**
- * Returns the milliseconds that BullMQ and the listener wait for an answer: a quarter of `operationTimeout`, from 1 s
- * to 30 s.
+ * Returns the milliseconds for which BullMQ and the listener wait for an answer: a quarter of `operationTimeout`, but
+ * at least 1 s and at most 30 s.
  */
 const patienceOf = (operationTimeout: number) => Math.min(30_000, Math.max(1_000, operationTimeout / 4));
 
 /**
- * A pool of the package `pg`. The interface lists only the members that identify a pool, so that programs without `pg`
- * compile without its types.
+ * A pool of the package `pg`. The interface lists only the members that identify a pool, so that the types compile even
+ * without `pg`.
  */
 export interface PostgresPool {
   readonly options: object;
@@ -35,14 +35,15 @@ export interface PostgresPool {
 }
 
 /**
- * Options of `postgres()`: those of every engine on a server, and the number of connections. A larger pool helps
- * programs with many workers; a smaller one fits servers with a low `max_connections`.
+ * Options of `postgres()`: the options of every engine on a server, and the number of connections. A larger pool helps
+ * programs with many workers; a smaller one suits servers with a low `max_connections`.
  */
 export interface PostgresOptions extends EngineOptions {
   /**
-   * Largest number of connections of the engine, at least 3: one for the engine, one for the queue, and one that
-   * listens. Half of them are for the queue. Orchestrators and workers on one engine share its connections, but each
-   * engine of a program has its own. Connections of a user-supplied pool are not counted. Default: 25.
+   * Maximum number of connections of the engine, at least 3: one for the engine, one for the queue, and one that
+   * listens. Half of the connections are for the queue. Orchestrators and workers on one engine share its connections,
+   * but a program with several engines has connections for each of them. Connections of a user-supplied pool are not
+   * counted. Default: 25.
    */
   readonly maxConnections?: number | undefined;
 }
@@ -58,13 +59,13 @@ const someConnections = aValue<number>(
 );
 
 /**
- * Creates an engine on a PostgreSQL server, version 14 or later. Needs the packages `bullmq` and `pg`. The tables are
- * in a schema named like the prefix in lower case, those of the queue in the schema `bullmq`. Missing schemas are
- * created at the first use, if the role has the right to; otherwise see `migratePostgres`. The engine opens up to 25
- * connections; see `maxConnections`.
+ * Creates an engine on a PostgreSQL server, version 14 or later. Needs the packages `bullmq` and `pg`. The tables of
+ * the engine are in a schema named after the prefix in lower case; the tables of the queue are in the schema `bullmq`.
+ * Missing schemas are created at the first use if the role has the right to do so; otherwise see `migratePostgres`. The
+ * engine opens up to 25 connections; see `maxConnections`.
  *
  * @param server - an address (`postgres://user:password@host:5432/database`), or a pool of `pg`. A pool stays open
- *   when the engine is closed; the queue opens connections of its own with the same options
+ *   when the engine is closed. The queue opens connections of its own with the options of the pool
  * @param options - `prefix`, timeouts and `maxConnections`; see `PostgresOptions`. Default: all defaults
  * @throws {ValidationError} if the address or an option is invalid
  *
@@ -80,9 +81,9 @@ export function postgres(server: string | PostgresPool, options: PostgresOptions
   return new SqlEngine({ name, options: read, width, open: (end) => open(target, read, most, end) });
 }
 
-/** The server to connect to, as the user gave it. */
+/** The server to connect to, given as an address or as a pool. */
 export interface Target {
-  /** Kind and address, for messages, without a password. */
+  /** Kind and address without the password, for messages. */
   readonly name: string;
   readonly pool: Pg.Pool | undefined;
   readonly given: Pg.PoolConfig;
@@ -95,7 +96,7 @@ export function targetOf(server: string | PostgresPool): Target {
 }
 
 /**
- * Connects to a server. Retries while the server is starting, until the time is up.
+ * Connects to a server. While the server is starting, retries until the time is up.
  *
  * @param until - aborts the attempt. Default: never
  */
@@ -112,7 +113,7 @@ export async function open(
   const session = {
     given,
     clients,
-    // A user-supplied pool may use a client class of its own.
+    // A user-supplied pool may have its own client class.
     Client: (pool as unknown as { readonly Client?: typeof Client } | undefined)?.Client ?? Client,
     timeout: Math.min(connectTimeout, patience),
   };

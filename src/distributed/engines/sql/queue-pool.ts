@@ -8,20 +8,21 @@ import type { Listener, Subscriber } from './listener.js';
 const rolledBack = /^(40P01|40001)$/;
 
 /**
- * Largest number of tries of a statement that was rolled back, and longest pause between two tries, in milliseconds.
+ * Maximum number of attempts for a statement that is rolled back, and maximum pause between two attempts in
+ * milliseconds.
  */
 const mostTries = 5;
 const longestPause = 50;
 
-/** Matches a `listen` statement of BullMQ, possibly behind comments. */
+/** Matches a `listen` statement of BullMQ, including comments before it. */
 const listens = /^\s*(?:--[^\n]*\n\s*)*listen\s+"?(\w+)"?/i;
 
 /**
- * The part of a `pg` pool that BullMQ uses. Each BullMQ worker takes a connection to listen on, for its whole life;
- * here all workers share one connection. No statement is waited for longer than `patience`.
+ * The members of a `pg` pool that BullMQ uses. Each BullMQ worker takes a connection for its whole life to listen on
+ * it, so this pool lets all workers share one connection. No statement is awaited for longer than `patience`.
  */
 export class QueuePool extends EventEmitter {
-  /** With this option BullMQ trusts its connection. Without it, BullMQ would look for new jobs every ten seconds. */
+  /** Makes BullMQ trust its connection. Without this option, BullMQ would look for new jobs every ten seconds. */
   readonly options = { keepAlive: true };
 
   constructor(
@@ -35,8 +36,8 @@ export class QueuePool extends EventEmitter {
   }
 
   /**
-   * Runs a statement, and repeats a statement that was rolled back because of a conflict. BullMQ itself would wait, or
-   * count a failure of the job.
+   * Runs a statement. A statement that was rolled back because of a conflict is repeated here, because BullMQ would
+   * wait first, or would count a failure of the job.
    */
   async query(text: string, values: readonly unknown[] = []) {
     for (let tries = 1; ; tries++) {
@@ -60,7 +61,7 @@ export class QueuePool extends EventEmitter {
   async end(): Promise<void> {}
 }
 
-/** A client that BullMQ takes to listen, or to check the schema. */
+/** A client that BullMQ takes for listening or for checking the schema. */
 class QueueClient extends EventEmitter {
   readonly #ends: (() => void)[] = [];
   #isReleased = false;
@@ -75,7 +76,7 @@ class QueueClient extends EventEmitter {
       await this.#listen(channel);
       return { rows: [] };
     }
-    // BullMQ names its connection so that its workers can be found. Here the connection is shared, and keeps its name.
+    // BullMQ names its connection so that its workers can be found. This connection is shared, so it keeps its name.
     if (text.includes('application_name')) return { rows: [] };
     return this.pool.query(text, values);
   }
@@ -90,7 +91,7 @@ class QueueClient extends EventEmitter {
     const end = await this.pool.listen({
       channel,
       onNotification: (payload) => this.emit('notification', { channel, payload }),
-      // On the error, BullMQ takes another client and looks for jobs that it has missed.
+      // After this error, BullMQ takes another client and looks for jobs that it has missed.
       onLoss: (error) => this.listenerCount('error') > 0 && this.emit('error', error),
     });
     this.#ends.push(end);

@@ -6,8 +6,8 @@ type ClientClass = new (config?: string | Pg.ClientConfig) => Pg.Client;
 const keepAliveAfter = 10_000;
 
 /**
- * Milliseconds after which the server ends a transaction whose program is silent. The program may be cut off, and may
- * hold locks.
+ * Milliseconds after which the server ends a transaction whose program is silent. The program may have lost its
+ * connection, while its transaction still holds locks.
  */
 const longestSilence = 60_000;
 
@@ -16,20 +16,20 @@ export interface SessionOptions {
   /** Options of a `pg` pool: an address, or the options of a user-supplied pool. */
   readonly given: Pg.PoolConfig;
   readonly Client: ClientClass;
-  /** Largest number of connections. */
+  /** Maximum number of connections. */
   readonly max: number;
   /** Milliseconds to wait for a connection. */
   readonly timeout: number;
   /** The schema in which unqualified names are looked up. Default: the setting of the server. */
   readonly searchPath?: string | undefined;
-  /** Filled with the existing clients, including those still connecting. */
+  /** A set that is filled with the existing clients, including those that are still connecting. */
   readonly clients: Set<Pg.Client>;
 }
 
 /**
- * Returns the options of a pool of the engine's own: the given options, including those that are not enumerable (`pg`
- * hides the password of a pool), and settings of sessions. The settings are made by a statement, because a pooler may
- * refuse them as connection parameters.
+ * Returns the options of one of the engine's own pools: the given options and the settings of its sessions. The options
+ * include properties that are not enumerable, because `pg` hides the password of a pool. The settings are made by a
+ * statement, because a connection pooler may refuse them as connection parameters.
  */
 export function configOf({ given, Client, max, timeout, searchPath, clients }: SessionOptions): Pg.PoolConfig {
   const config: Record<string, unknown> = {};
@@ -49,7 +49,7 @@ export function configOf({ given, Client, max, timeout, searchPath, clients }: S
   } as Pg.PoolConfig;
 }
 
-/** Returns a class of clients whose sessions have their settings before anyone uses them. */
+/** Returns a class of clients whose sessions are given their settings before their first use. */
 function withSettings(Client: ClientClass, settings: string, clients: Set<Pg.Client>): ClientClass {
   return class extends Client {
     override connect(): Promise<Pg.Client>;

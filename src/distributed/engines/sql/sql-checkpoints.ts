@@ -7,7 +7,7 @@ import { type Held, Leases } from '../leases.js';
 import { pageBytes, readInPages } from '../pages.js';
 import type { SqlCore } from './sql-core.js';
 
-/** The reason why a write was refused; `null` if the write was done. */
+/** The reason why a write was refused, or `null` if the write succeeded. */
 type Refusal =
   | { readonly problem: 'unknown' }
   | { readonly problem: 'locked'; readonly holder?: string; readonly since?: number }
@@ -43,7 +43,7 @@ export class SqlCheckpoints implements CheckpointStore {
     this.#appends = new Appends(async (runId, entries) => {
       const [{ seq, text, token = null }] = entries as readonly [(typeof entries)[number]];
       const isOne = entries.length === 1;
-      // Passing a list would make the driver copy each text.
+      // A single text is passed as it is, because the driver would copy the texts in a list.
       const texts = isOne ? text : entries.map((entry) => entry.text);
       const values = [runId, seq, texts, token, holdDuration];
       const [row] = await core.query(isOne ? 'append-checkpoint' : 'append-checkpoints', values);
@@ -76,7 +76,7 @@ export class SqlCheckpoints implements CheckpointStore {
     return this.#appends.add(runId, { seq: aSeq(seq, 'seq'), text: aText(entry, 'entry'), token });
   }
 
-  /** Loads a run page by page. All pages show the same moment. */
+  /** Loads a run page by page. All pages show the run at the same moment. */
   load(runId: string): Promise<Checkpoint | undefined> {
     return this.core.atOneMoment(async (query) => {
       const [row] = await query('load-checkpoint', [runId]);

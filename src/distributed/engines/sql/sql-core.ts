@@ -8,7 +8,8 @@ export interface SqlCore {
   /** Runs a statement from `statements/`. Retries while the database is unreachable. */
   query(statement: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   /**
-   * Runs several statements that all see the database as of one moment. Retries like `query`, from the first statement.
+   * Runs several statements that all see the database as of the same moment. Retries like `query`, starting again with
+   * the first statement.
    */
   atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result>;
   /** Returns the place of this program, for holds; see `Place`. */
@@ -61,7 +62,7 @@ export function recordFrom(value: unknown): {
   return { record, seq, base };
 }
 
-/** An entry as SQL functions return it. */
+/** An entry as returned by SQL functions. */
 export type EntryRow = readonly [seq: number, time: number, text: string];
 
 export function entriesFrom(rows: readonly EntryRow[]): JournalEntry[] {

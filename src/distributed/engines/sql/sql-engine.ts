@@ -37,18 +37,18 @@ import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
 import { judgeSql } from './transient.js';
 
-/** Milliseconds for the queue to close before its connections are cut. */
+/** Milliseconds that the queue gets to close before its connections are cut. */
 const farewell = 3_000;
 
-/** Errors of a pool and of PGlite that have been closed. */
+/** Errors of a closed pool and of a closed PGlite. */
 const ended = /after calling end on the pool|PGlite is closed/;
 
-/** The parts that differ between engines on a database. */
+/** The properties that differ between engines on a database. */
 export interface SqlSetup {
   /** Kind and address of the engine, for messages. */
   readonly name: string;
   readonly options: ReadEngineOptions;
-  /** Number of batches of each kind of statement that may be in flight. */
+  /** Maximum number of batches in flight for each kind of statement. */
   readonly width: number;
   /** @param end - aborts when the engine is closed */
   open(end: Cancellation): Promise<Database>;
@@ -72,7 +72,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
   readonly checkpointStore: SqlCheckpoints;
   readonly workflowStore: SqlWorkflows;
   readonly #setup: SqlSetup;
-  /** The name of the schema, in lower case, so that it means the same with and without quotes. */
+  /** The name of the schema, in lower case, so that it has the same meaning with and without quotes. */
   readonly #schema: string;
   readonly #persistence: Persistence;
   /** Aborts when the engine is closed. */
@@ -83,8 +83,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
   #openingSince: number | undefined = undefined;
   readonly #migrating = new Once(() => this.#migrate());
   /**
-   * The open database; `undefined` before opening and after closing. While it is set, calls need not wait for a
-   * promise.
+   * The open database; `undefined` before opening and after closing. Lets calls start without waiting for a promise.
    */
   #open: Opened | undefined = undefined;
   readonly #journals: SqlJournals;
@@ -196,13 +195,13 @@ export class SqlEngine implements DisposableEngine, SqlCore {
     this.checkpointStore.leases.close();
     const connecting = this.#connecting.close();
     const database = await deadline.bound(connecting);
-    // If connecting succeeds after all, its database is closed as well.
+    // If connecting succeeds after all, its database is closed too.
     if (database === undefined) void connecting.then((late) => late?.close()).catch(() => undefined);
     void this.#listening.made().then((stop) => stop?.());
     const queue = pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
     await deadline.bound(queue);
     if (database !== undefined) await deadline.bound(database.close());
-    // A pool that is ended never answers those who wait for a connection.
+    // A pool that was ended never answers requests that are waiting for a connection.
     this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
   }
 
@@ -212,7 +211,8 @@ export class SqlEngine implements DisposableEngine, SqlCore {
 
   /**
    * Checks and migrates the schema. Connecting and checking together take at most `connectTimeout`. A migration takes
-   * as long as the server works on it, because tables may be large. Closing the engine ends the wait for a migration.
+   * as long as the server is working on it, because tables may be large. Closing the engine ends the wait for a
+   * migration.
    */
   async #migrate(): Promise<Opened> {
     const database = await this.#connecting.get();
@@ -244,7 +244,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
     }
   }
 
-  /** Explains an error: names a missing right, and reports if the engine was closed meanwhile. */
+  /** Explains an error, for example a missing right, or that the engine was closed in the meantime. */
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = this.#closing.hasBegun && ended.test(String(Object(error).message));
     if (isClosed) return new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' });

@@ -22,7 +22,7 @@ interface CommitReply {
 interface ReadCall {
   readonly runId: string;
   readonly after: number;
-  /** Bytes of entries to return. */
+  /** Maximum bytes of entries to return. */
   readonly bytes: number;
 }
 
@@ -37,7 +37,7 @@ interface ReadReply {
 interface JournalOptions {
   /** Resolves when the engine is open. */
   opened(): unknown;
-  /** Number of batches of each kind of statement that may be in flight. */
+  /** Maximum number of batches in flight for each kind of statement. */
   readonly width: number;
   /** The time limit of calls. */
   readonly limit: CallLimit;
@@ -92,7 +92,10 @@ export class SqlJournals {
     return new Batcher(send, width, sizeOf, limit);
   }
 
-  /** Divides the bytes of one page among all calls, so that the answer is no larger than for one call. */
+  /**
+   * Divides the bytes of a page among all calls, so that the joint answer is no larger than the answer to a single
+   * call.
+   */
   async #sendReads(calls: readonly ReadCall[]): Promise<readonly ReadReply[]> {
     const share = Math.max(1, Math.floor(pageBytes / calls.length));
     const shared = calls.map((call) => ({ ...call, bytes: Math.min(call.bytes, share) }));

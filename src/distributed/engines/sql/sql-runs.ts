@@ -71,7 +71,7 @@ export class SqlRuns implements RunInfoStore {
 /** A cursor before all runs. */
 const beginning: RunCursor = { createdAt: -1, runId: '' };
 
-/** Compares runs by time of creation, then by the bytes of the id, as the database does. */
+/** Compares runs by time of creation, then by the bytes of their ids, as the database does. */
 function compare(one: RunRecord, other: RunRecord): number {
   return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
 }

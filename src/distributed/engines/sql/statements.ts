@@ -2,7 +2,9 @@ import { readAsset } from '../assets.js';
 
 const texts = new Map<string, string>();
 
-/** Returns the text of a statement for a schema. `schema` is a checked option, and needs no quoting. */
+/**
+ * Returns the text of a statement for a schema. `schema` is an option that was already checked, so it needs no quoting.
+ */
 export function statement(name: string, schema: string): string {
   const key = `${schema}/${name}`;
   let text = texts.get(key);
@@ -17,7 +19,7 @@ export function forSchema(text: string, schema: string): string {
   return text.replaceAll('{schema}', `"${schema}"`).replaceAll('{channel}', channelOf(schema));
 }
 
-/** Returns the channel on which changes of status are notified. */
+/** Returns the channel for changes of status. */
 export function channelOf(schema: string): string {
   return `${schema}_status`;
 }
