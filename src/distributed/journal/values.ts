@@ -1,6 +1,6 @@
 import { type Codec, fieldOf, type Kept, type Source } from '../../flow/run/index.js';
 
-/** A value of a key from a journal entry on; `text` is `undefined` if the entry removed the key. */
+/** The value of a key since a journal entry; `text` is `undefined` if the entry removed the key. */
 interface Version {
   readonly seq: number;
   readonly text: string | undefined;
@@ -8,9 +8,9 @@ interface Version {
 }
 
 /**
- * The context of a run as texts, including outputs of nodes, readable as of any entry for which a view is open. A node
- * sees the context as it was when the node started, whatever is committed during its execution. For each key the map
- * holds the latest version, and at most one older version per open view.
+ * The context of a run as texts, including the outputs of nodes. Can be read as of any entry for which a view is open.
+ * A node sees the context as of its own start, regardless of what is committed during its execution. For each key the
+ * map holds the latest version, and at most one older version per open view.
  */
 export class Values {
   readonly #latest = new Map<string, Version>();
@@ -62,7 +62,7 @@ export class Values {
     for (const key of [...this.#layered]) this.#prune(key, seen);
   }
 
-  /** The entries with an open view, the latest first. */
+  /** Returns the entries as of which a view is open, latest first. */
   #seen(): readonly number[] {
     return [...new Set(this.#views.values())].sort((one, other) => other - one);
   }

@@ -5,7 +5,7 @@ import { instrument } from '../../kernel/instrumentation.js';
 import { withFleet } from './fleet.js';
 import { newId, oddTexts, type Suite } from './suite.js';
 
-/** Tests that trace context travels with a run to the workers that execute its nodes. */
+/** Tests that the trace context is passed on with a run to the workers that execute its nodes. */
 export function testCarriers(suite: Suite): void {
   suite.describe('the carrier of a run', () => {
     suite.it('is available wherever the nodes are executed, and to no other run', async () => {

@@ -5,11 +5,15 @@ import { newId, until } from './suite.js';
 
 export interface Consuming extends Partial<ConsumeOptions> {
   readonly handle?: (delivery: Delivery) => Promise<Disposition>;
-  /** Milliseconds to continue after all jobs are done, to see if more deliveries come. */
+  /** Milliseconds to keep consuming after all jobs are done, in case more jobs are delivered. */
   readonly settle?: number;
 }
 
-/** Consumes jobs until all of them are done. @returns all deliveries, in order */
+/**
+ * Consumes jobs until all of them are done.
+ *
+ * @returns all deliveries, in order
+ */
 export async function consumed(engine: Engine, jobs: readonly Job[], options: Consuming = {}): Promise<Delivery[]> {
   const { handle = async () => 'done' as const, settle = 0, ...rest } = options;
   const open = new Set(jobs.map(({ id }) => id));
@@ -53,7 +57,7 @@ export async function consume(
 /** The consumers of the current test. */
 const consumers = new Set<Consumer>();
 
-/** Terminates the consumers of a failed test, which would take the jobs of the next test. */
+/** Wraps a test. If the test fails, its consumers are terminated, because they would take the jobs of the next test. */
 export function tidily(test: () => Promise<void>): () => Promise<void> {
   return async () => {
     try {

@@ -17,8 +17,8 @@ export interface Fleet {
 }
 
 /**
- * Runs a test with a fleet that has one worker on each of the two engines. Fails if a job is left in the queue at the
- * end.
+ * Runs a test with a fleet that has one worker on each of the two engines. Fails if any job is left in the queue when
+ * the test ends.
  */
 export async function withFleet(
   { engine, other }: Suite,
@@ -39,7 +39,7 @@ export async function withFleet(
     assert.deepEqual(await engine.queue.depth(), { waiting: 0, delayed: 0, active: 0 }, 'nothing is left in the queue');
   try {
     await test({ orchestrator, workers, finish });
-    // A second start of a run may queue its jobs after the run has ended. Give the workers time to take them.
+    // A second start of a run may queue its jobs after the run has ended, so the workers get time to take them.
     await until(isDone);
   } finally {
     await Promise.all(workers.map((worker) => worker.stop({ deadline: 1_000 })));

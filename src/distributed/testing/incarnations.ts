@@ -5,7 +5,7 @@ import { read } from './commits.js';
 import { withFleet } from './fleet.js';
 import { aCommit, always, aRun, commit, newId, type Suite, until } from './suite.js';
 
-/** Tests runs that have the same id one after another. */
+/** Tests successive runs that have the same id. */
 export function testIncarnations(suite: Suite): void {
   suite.describe('an id that is reused', () => {
     testRecords(suite);
@@ -142,7 +142,11 @@ function testRuns(suite: Suite): void {
   });
 }
 
-/** Starts a run under an id that an earlier run had. @returns the incarnation of the earlier run, and the new run */
+/**
+ * Starts a run under the id of an earlier run.
+ *
+ * @returns the incarnation of the earlier run, and the new run
+ */
 async function twice(engine: Engine) {
   const { record } = await engine.begin(aRun());
   const { runId, incarnation } = record;

@@ -25,7 +25,7 @@ export { TroubledEngine, type TroubledEngineOptions } from './troubled-engine.js
  * empty at the start; the tests close every engine that they create.
  */
 export interface ConformanceOptions {
-  /** The name of the engine, which the names of the tests start with. */
+  /** The name of the engine, used as a prefix of the test names. */
   readonly name: string;
   /** Creates an engine with empty storage. Called once. The engine is closed after the last test. */
   readonly create: () => Promise<Engine>;

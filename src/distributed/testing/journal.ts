@@ -139,7 +139,7 @@ function testNext(suite: Suite): void {
       const answers = await Promise.all([ask(engine, 'a'), ask(other, 'b')]);
       const [first] = (await read(engine, runId)).entries;
       assert.equal((await engine.runInfoStore.getRun(runId))?.output, first?.text);
-      // The other commit came after the run had ended.
+      // The second commit is refused, because the first commit has ended the run.
       assert.deepEqual(answers.flatMap(({ verdicts }) => verdicts).sort(), [1, 'refused']);
     }
   });

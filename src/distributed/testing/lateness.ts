@@ -1,19 +1,21 @@
 type Call = () => Promise<unknown>;
 
-/** Number of pauses to wait for a call that does not come. */
+/** Number of pauses after which a call is assumed never to come. */
 const patience = 30;
 
-/** Maximum number of later calls to wait for stillness. On a slow machine, a program with timers may never be still. */
+/**
+ * Maximum number of further calls to wait for stillness. On a slow machine, a program with timers may never be still.
+ */
 const mostCalls = 100;
 
-/** Numbers the calls of a program, so that a call can be delayed until after another one. */
+/** Numbers the calls of a program, so that a call can be delayed until after another call. */
 export class Lateness {
   calls = 0;
-  /** Calls by number that have not been answered yet, or that another call waits for. */
+  /** Calls that have not been answered yet or that another call waits for, by number. */
   readonly #answers = new Map<number, { readonly answered: Promise<void>; readonly resolve: () => void }>();
 
   /**
-   * @param pause - waits for a thirtieth of the time to wait for a call that does not come
+   * @param pause - waits for one pause; after thirty pauses, a call is assumed never to come
    * @param death - ends all waits for other calls
    */
   constructor(
@@ -41,19 +43,23 @@ export class Lateness {
     }
   }
 
-  /** Waits until a call was answered, or until it is clear that the call does not come. */
+  /** Waits until a call has been answered, or is assumed never to come. */
   async after(number: number): Promise<void> {
     await Promise.race([this.#answerOf(number).answered, this.wait(), this.death]);
     if (number > this.calls) this.#answers.delete(number);
   }
 
-  /** Waits for thirty pauses. @param part - a number; if given, the wait lasts `part` modulo thirty pauses */
+  /**
+   * Waits for thirty pauses.
+   *
+   * @param part - if given, the wait lasts `part` modulo thirty pauses
+   */
   async wait(part = patience): Promise<void> {
     const count = part === patience ? patience : part % patience;
     for (let pause = 0; pause < count; pause++) await this.pause();
   }
 
-  /** Waits until the program makes no further calls, or has made very many. */
+  /** Waits until the program makes no further calls, or has made `mostCalls` further calls. */
   async stillness(isOver: () => boolean, isHeld: () => boolean): Promise<void> {
     let most = this.calls + mostCalls;
     for (let still = 0, { calls } = this; still < patience && this.calls < most && !isOver(); still++) {
@@ -78,7 +84,7 @@ export class Lateness {
   }
 }
 
-/** Waits the given number of turns of the event loop. */
+/** Waits for the given number of turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

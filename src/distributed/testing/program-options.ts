@@ -1,14 +1,17 @@
 import type { Plan } from './trouble-plan.js';
 
-/** Options of `Program`: which calls of the target may go wrong, and how. */
+/** Options of `Program`: which calls to the target may go wrong, and how. */
 export interface ProgramOptions {
   /** The methods whose calls may go wrong. All other methods and properties are passed through. */
   readonly methods: readonly string[];
-  /** Properties of the target that are objects whose methods may go wrong. In plans, these are named `part.method`. */
+  /**
+   * Properties of the target that are objects whose methods may go wrong. In plans, the methods are named
+   * `part.method`.
+   */
   readonly parts?: Readonly<Record<string, Part>> | undefined;
   /**
-   * Methods whose answers are resources that the program holds until it releases them. When the program dies, or an
-   * answer is lost, the resource is released. An answer that is a function is released by calling it.
+   * Methods whose answers are resources that the program holds until it releases them. A resource is also released when
+   * the program dies or when the answer is lost. An answer that is a function is released by calling it.
    */
   readonly held?: Readonly<Record<string, Holding>> | undefined;
   /** The plan. Default: nothing goes wrong. */
@@ -34,7 +37,10 @@ interface Part {
 
 /** The methods of a held answer. */
 interface Holding {
-  /** Methods that release the answer. The last one is called if the program does not; that call never goes wrong. */
+  /**
+   * Methods that release the answer. If the program calls none of the releasing methods, the last one is called,
+   * including the methods in `surely`. That call never goes wrong.
+   */
   readonly letGo: readonly string[];
   /** Methods that release the answer and never go wrong. Default: none. */
   readonly surely?: readonly string[] | undefined;

@@ -11,11 +11,11 @@ const longestHistory = 2_000;
 export const never = new Promise<never>(() => {});
 
 /**
- * A simulated program whose calls of a target go wrong. The target is any object with asynchronous methods.
+ * A simulated program whose calls to a target go wrong. The target is any object with asynchronous methods.
  *
  * The program uses the `face`, a proxy of the target. Calls are numbered from 1, and a plan says which of them go wrong
- * and how. When the program dies, none of its calls settles any more, and the resources that it held are released. A
- * late call or answer arrives after the program's next call or, without a next call, after some turns of the event loop.
+ * and how. When the program dies, its calls never settle, and the resources that it held are released. A late call or
+ * answer arrives after the program's next call or, without a next call, after some turns of the event loop.
  */
 export class Program<Target extends object> {
   /** The proxy of the target, for the program to use. */
@@ -60,7 +60,8 @@ export class Program<Target extends object> {
   }
 
   /**
-   * Makes every call go wrong in the same way from now on, whatever the plan says. Calls that hang do so until it ends.
+   * Makes every call go wrong in the same way from now on, regardless of the plan. Calls that hang continue only after
+   * the trouble has ended.
    *
    * @param trouble - the trouble; `undefined` returns to the plan
    * @param methods - the names of the methods, as in the history. Default: all
@@ -87,7 +88,7 @@ export class Program<Target extends object> {
     return `${this.#plan.text}\n${this.history.map((line) => `    ${line}`).join('\n')}`;
   }
 
-  /** Makes a call, with the trouble that the plan has for it. */
+  /** Makes a call with the trouble that the plan has for this call. */
   async call<Answer>(method: string, args: readonly unknown[], work: () => Promise<Answer>): Promise<Answer> {
     if (!this.#isAlive) return never;
     const number = this.#lateness.begin();
@@ -122,7 +123,7 @@ export class Program<Target extends object> {
     if (this.history.length > longestHistory) this.history.splice(0, longestHistory / 2);
   }
 
-  /** Tracks a late call, whose failure is ignored. */
+  /** Tracks a late call, and ignores its failure. */
   #later(coming: Promise<unknown>): void {
     const late: Promise<unknown> = coming.catch(() => undefined).then(() => this.#late.delete(late));
     this.#late.add(late);
@@ -155,7 +156,7 @@ export class Program<Target extends object> {
 
   /** Makes a call with its trouble, and returns the answer. */
   async #suffered(number: number, method: string, trouble: Trouble | undefined, call: Call): Promise<unknown> {
-    // An answer is held from the moment at which the target gives it, even if the program dies before it arrives.
+    // A resource is held as soon as the target returns it, even if the program dies before the answer arrives.
     const send = async () => this.#hold(method, await this.#lateness.heard(number, call));
     const unheard = () => this.#lost(`call ${number}, ${method}, never came to the target`);
     switch (trouble) {

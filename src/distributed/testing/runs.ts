@@ -138,7 +138,11 @@ function testList(suite: Suite): void {
 
 export const aState = { nodeId: 'node', visit: 1, attempt: 1, workerId: 'worker', startedAt: 1_700_000_000_000 };
 
-/** Starts runs of a new workflow. @param apart - milliseconds between two starts */
+/**
+ * Starts runs of a new workflow.
+ *
+ * @param apart - milliseconds between two starts
+ */
 async function someRuns({ engine }: Suite, count: number, apart: number) {
   const workflow = newId('workflow');
   const records: RunRecord[] = [];

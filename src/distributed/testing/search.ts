@@ -20,7 +20,7 @@ function testText(suite: Suite): void {
     assert.deepEqual(await found('oRDER-'), [byId]);
     assert.deepEqual(await found('REFUSED'), [byError, neither].toSorted());
     assert.deepEqual(await found('Ärger'), [byId]);
-    // Only ASCII letters ignore case. The second text is the kelvin sign, whose lower case would be k.
+    // Case is ignored only for ASCII letters. The second text is the kelvin sign, whose lower case would be k.
     assert.deepEqual(await found('ärger'), []);
     assert.deepEqual(await found('\u212A'), []);
     assert.deepEqual(await found(byId.slice(3, -3).toUpperCase()), [byId]);

@@ -5,7 +5,7 @@ import { reaches, withFleet } from './fleet.js';
 import { gateFor } from './gate.js';
 import { newId, type Suite, until } from './suite.js';
 
-/** Tests starts of runs: repeated starts, delayed starts, stops before the start, starts after a removal. */
+/** Tests starts of runs: repeated starts, delayed starts, stops before the start, and starts after a removal. */
 export function testStarts(suite: Suite): void {
   suite.it('a run starts once, however often it is started under its id', async () => {
     let calls = 0;

@@ -6,8 +6,8 @@ import { newIncarnation } from '../journal/incarnation.js';
 import { activeStatuses, type RunQuery, runStatuses } from '../run-info.js';
 
 /**
- * The functions of a test framework that the conformance suites register their tests with. vitest and jest have them
- * under these names. For `node:test`, pass `before` as `beforeAll` and `after` as `afterAll`.
+ * The functions of a test framework with which the conformance suites register their tests. vitest and jest provide
+ * them under these names. For `node:test`, pass `before` as `beforeAll` and `after` as `afterAll`.
  *
  * @example
  * import { after, before, describe, it } from 'node:test';
@@ -84,14 +84,18 @@ export function aRun(given: Partial<NewRun['record'] & Omit<NewRun, 'record'>> =
   };
 }
 
-/** Starts a run. @returns its id */
+/**
+ * Starts a run.
+ *
+ * @returns the id of the run
+ */
 export async function begun(engine: Engine, given: Parameters<typeof aRun>[0] = {}): Promise<string> {
   const run = aRun(given);
   await engine.begin(run);
   return run.record.runId;
 }
 
-/** Builds a commit that every active run allows. */
+/** Builds a commit that every active run accepts. */
 export function aCommit(given: Partial<Commit> = {}): Commit {
   return { text: 'entry', during: activeStatuses, ...given };
 }
@@ -157,8 +161,8 @@ export async function until<Value>(check: () => Value | Promise<Value>, timeout 
 }
 
 /**
- * Asserts that a time was waited out. Accepts half of the time, since a program knows the engine's clock only as
- * precisely as the engine's answers are fast.
+ * Asserts that a wait lasted long enough. Half of the time is accepted, because a slow answer makes a program's
+ * estimate of the engine's clock imprecise.
  */
 export function assertWaited(waited: number, milliseconds: number): void {
   assert.ok(waited >= milliseconds / 2, `${waited} of ${milliseconds} ms were waited`);

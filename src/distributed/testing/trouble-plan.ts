@@ -1,6 +1,6 @@
 /**
- * A way in which a call goes wrong: it fails before or after the engine has carried it out, comes late or twice, hangs,
- * or the program dies during it. `TroubledEngine` applies the troubles of a `Plan`.
+ * A way in which a call goes wrong: it fails before or after the engine has carried it out, arrives late or twice,
+ * hangs, or the program dies during it. `TroubledEngine` applies the troubles of a `Plan`.
  */
 export type Trouble = (typeof troubles)[number];
 
@@ -16,11 +16,11 @@ export const troubles = [
   'is heard too late',
   /** The target receives the call when the program makes no further calls, or a hundred calls later. */
   'hangs',
-  /** The target receives the call after the next one. */
+  /** The target receives the call after the next call. */
   'is overtaken',
-  /** The target carries out the call, and its answer arrives after that of the next call. */
+  /** The target carries out the call, but the answer arrives after the answer to the next call. */
   'answers late',
-  /** The target receives the call a second time after it has answered. The second answer counts. */
+  /** The target receives the call again after it has answered. The second answer counts. */
   'is sent twice',
   /** The program dies, and the target never receives the call. */
   'dies before it',
@@ -35,7 +35,7 @@ export const survivable = troubles.filter((trouble) => !trouble.startsWith('dies
 
 /**
  * A plan of troubles for `TroubledEngine`: a function that returns the trouble of a call, or `undefined` for a call
- * that goes well. `planFrom` makes a random plan from a seed, `planOf` one for chosen calls.
+ * without trouble. `planFrom` makes a random plan from a seed, and `planOf` makes a plan for chosen calls.
  */
 export interface Plan {
   /**
@@ -44,7 +44,7 @@ export interface Plan {
    * @param nth - the number of the call among the calls of its method, from 1
    */
   (call: number, method: string, nth: number): Trouble | undefined;
-  /** The source text that creates the plan, to repeat a failed test. */
+  /** The source text that creates the plan, for repeating a failed test. */
   readonly text: string;
 }
 
@@ -54,7 +54,7 @@ export const calm: Plan = planOf({});
 /**
  * Creates a plan in which chosen calls go wrong.
  *
- * @param by - the trouble of each call, by the number of the call in its program, from 1
+ * @param by - troubles by the number of the call in its program, from 1
  *
  * @example
  * const plan = planOf({ 3: 'loses its answer', 7: 'dies after it' });
@@ -64,8 +64,8 @@ export function planOf(by: Readonly<Record<number, Trouble>>): Plan {
 }
 
 /**
- * Creates a plan in which a random share of all calls goes wrong. The same seed gives the nth call of a method the same
- * trouble, whatever other calls come in between.
+ * Creates a plan in which a random share of all calls goes wrong. With the same seed, the nth call of a method always
+ * has the same trouble, regardless of calls of other methods.
  *
  * @param seed - the seed: a whole number
  * @param share - the share of calls that go wrong, from 0 to 1

@@ -5,11 +5,11 @@ import { LostCall, Program } from './program.js';
 import type { Plan, Trouble } from './trouble-plan.js';
 
 /**
- * Options of `new TroubledEngine`: which calls go wrong, and how long late ones wait. Without a plan, calls go wrong
+ * Options of `new TroubledEngine`: which calls go wrong, and how long late calls wait. Without a plan, calls go wrong
  * only when the test calls `suffer` or `kill`.
  */
 export interface TroubledEngineOptions {
-  /** The plan that says which calls go wrong, and how. Default: none goes wrong. */
+  /** The plan that says which calls go wrong, and how. Default: no call goes wrong. */
   readonly plan?: Plan | undefined;
   /**
    * Milliseconds for which a late call or answer waits for the next call, and after which a lost call times out.
@@ -23,7 +23,7 @@ export interface TroubledEngineOptions {
 /** Milliseconds before a job is delivered again if the answer of its handler was lost. */
 const again = 20;
 
-/** The parts of an engine, with the methods that never go wrong because they end something. */
+/** The queue and the stores of an engine. Their method `close` never goes wrong. */
 const parts = Object.fromEntries(
   [
     'queue',
@@ -39,12 +39,12 @@ const parts = Object.fromEntries(
 );
 
 /**
- * Wraps an engine for one simulated program whose calls go wrong. Troubles affect calls of the engine, its queue and
+ * Wraps an engine for one simulated program whose calls go wrong. Troubles affect calls to the engine, its queue and
  * its stores, the notifications of status changes (named `told` in plans), and the deliveries of jobs with the answers
  * of their handlers (named `handled`). A call that fails rejects with an `EngineError`.
  *
- * Create one for each program of a fleet, all over the same engine. The engine itself works undisturbed, so a test can
- * inspect its data directly.
+ * Each program of a fleet needs its own `TroubledEngine`, all of them around the same engine. The engine itself works
+ * undisturbed, so a test can inspect its data directly.
  *
  * @example
  * const troubled = new TroubledEngine(engine, { plan: planFrom(42, 0.1) });
@@ -52,7 +52,7 @@ const parts = Object.fromEntries(
  * // ... run flows, compare them with the same flows in process, and print `String(troubled)` if they differ
  */
 export class TroubledEngine {
-  /** The engine for the program to use: pass it to orchestrators and workers. */
+  /** The engine that the program uses: pass it to orchestrators and workers. */
   readonly face: Engine;
   readonly #program: Program<Engine>;
 
@@ -88,7 +88,8 @@ export class TroubledEngine {
   }
 
   /**
-   * Makes every call go wrong in the same way from now on, whatever the plan says. Calls that hang do so until it ends.
+   * Makes every call go wrong in the same way from now on, regardless of the plan. Calls that hang continue only after
+   * the trouble has ended.
    *
    * @param trouble - the trouble; `undefined` returns to the plan
    * @param methods - the names of the methods, such as `commit` or `queue.enqueue`. Default: all
@@ -97,7 +98,7 @@ export class TroubledEngine {
     this.#program.suffer(trouble, methods);
   }
 
-  /** Kills the program, like a crash: none of its calls settles any more, and its jobs go to other workers. */
+  /** Kills the program as in a crash: its calls never settle, and its jobs go to other workers. */
   kill(): void {
     this.#program.kill();
   }
@@ -112,7 +113,7 @@ export class TroubledEngine {
     return this.#program.toString();
   }
 
-  /** The engine with listeners and handlers whose calls may go wrong, too. */
+  /** Returns the engine with listeners and handlers whose calls may go wrong. */
   #heard(engine: Engine): Engine {
     const told = (listener: (change: StatusChange) => void) => (change: StatusChange) => {
       // A notification may be lost, so its failure is ignored.

@@ -4,7 +4,7 @@ import { isFinished, type RunCursor, type RunStatus, runStatuses } from '../run-
 import { aState, idsOf } from './runs.js';
 import { always, begun, commit, newId, oddTexts, type Suite, timeOf, until } from './suite.js';
 
-/** Tests the maintenance methods: runs are removed, listed as expired, listed as idle, and counted. */
+/** Tests the maintenance methods: removing runs, listing expired and idle runs, and counting runs. */
 export function testUpkeep(suite: Suite): void {
   suite.describe('runInfoStore.deleteRun and listExpired', () => testRemoval(suite));
   suite.describe('runInfoStore.listIdle', () => testIdle(suite));
@@ -98,7 +98,7 @@ function testRemoval(suite: Suite): void {
       await countCrash.call(engine.workItemStateStore, runId, 'i', 'c');
       await commit(engine, runId, 0, { becomes: { status } });
       assert.deepEqual(await other.workItemStateStore.getStates(runId), [], status);
-      // Crashes are kept, since the run may be retried.
+      // Crashes are kept, because the run may be retried.
       const crashes = await other.workItemStateStore.countCrash(runId, 'i', 'd');
       if (status !== 'completed') assert.equal(crashes, 2, status);
       await engine.runInfoStore.deleteRun(runId);
@@ -122,7 +122,7 @@ function testRemoval(suite: Suite): void {
       kept.map(({ length }) => length),
       [0, 0, 0],
     );
-    // States kept of a removed run would show up in a new run under its id.
+    // If the states of a removed run were kept, they would show up in a new run with the same id.
     await begun(engine, { runId: deleted });
     assert.deepEqual(await other.workItemStateStore.getStates(deleted), []);
     for (const runId of all) await engine.runInfoStore.deleteRun(runId);
@@ -150,7 +150,7 @@ function testIdle(suite: Suite): void {
     await until(async () => assert.deepEqual(await listed(200), [idle, scheduled, paused, awaiting].sort()));
     const { now } = await commit(engine, idle, 0, {});
     const after = await listed(1_000);
-    // On a slow machine, the query itself may have taken the second.
+    // On a slow machine, the query itself may have taken a second.
     if ((await timeOf(engine)) < now + 1_000) assert.equal(after.includes(idle), false);
     await until(async () => assert.ok((await listed(200)).includes(idle)));
     for (const runId of ours) await engine.runInfoStore.deleteRun(runId);

@@ -56,7 +56,7 @@ export function testWaits(suite: Suite): void {
       assert.equal(await orchestrator.status(runId), 'awaiting');
       await Promise.all([send(`it's "2"`, 5), send(`it's "2"`, 5)]);
       assert.equal((await orchestrator.waitForCompletion(runId)).output, 5);
-      // Repeats the signal, as a caller does whose first answer was lost.
+      // Repeats the signal, like a caller that has not received the first answer.
       await send(`it's "2"`, 5);
       await assert.rejects(send('payment-3', 6), { code: 'ERR_RUN_STATE' });
     });

@@ -63,7 +63,7 @@ export function testWorkflows(suite: Suite): void {
         assert.equal(await other.workflowStore.get(id, text), text);
         assert.deepEqual(await listed(other, id), [{ id, version: text }]);
       }
-      // The same characters in total, divided differently between id and version.
+      // The characters are the same in total, but divided differently between id and version.
       await engine.workflowStore.put(`${unique}a","b`, 'c', 'one');
       await engine.workflowStore.put(`${unique}a`, 'b","c', 'two');
       assert.equal(await other.workflowStore.get(`${unique}a","b`, 'c'), 'one');

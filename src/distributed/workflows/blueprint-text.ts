@@ -21,7 +21,7 @@ export function textOf(graph: Graph): string {
 /**
  * Restores a workflow from its graph alone, without code.
  *
- * @throws {BlueprintError} if the text is not a blueprint, or comes from a later version of this package
+ * @throws {BlueprintError} if the text is not a blueprint, or was made by a later version of this package
  */
 export function workflowFrom(text: string, id: string, version: string, toolbox: Toolbox): KnownWorkflow {
   const blueprint = blueprintFrom(text, id);
@@ -53,7 +53,7 @@ function blueprintFrom(text: string, id: string): WorkflowBlueprint {
   }
 }
 
-/** Removes parameters that cannot be serialised. Parameters may hold any value. */
+/** Removes parameters that cannot be serialised, because parameters may have any value. */
 function asData(node: NodeDefinition): NodeDefinition {
   try {
     JSON.stringify(node.params, asJson);
@@ -65,8 +65,8 @@ function asData(node: NodeDefinition): NodeDefinition {
 }
 
 /**
- * Leaves out bigints and numbers that are not finite. JSON would write the latter as `null`, which is no valid number;
- * without the field, the default of no limit applies.
+ * Leaves out bigints and numbers that are not finite. JSON would write such numbers as `null`, which is not a valid
+ * number. Without the field, the default of no limit applies.
  */
 function asJson(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? undefined : value;

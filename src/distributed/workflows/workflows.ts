@@ -8,8 +8,8 @@ import { invalid, isPlainObject, type Reader } from '../../shared/validate.js';
 import { aText } from '../engines/texts.js';
 
 /**
- * A flow that runs on a fleet: a `FlowNode` (code) or a `Graph` (data). Linking a graph needs a `FlowRuntime` whose
- * registry has every action that the graph uses; otherwise it throws `BlueprintError`.
+ * A flow that runs on a fleet: a `FlowNode` (code) or a `Graph` (data). A graph can be linked only with a `FlowRuntime`
+ * whose registry has every action that the graph uses; otherwise linking throws `BlueprintError`.
  */
 export type Workflow = FlowNode | Graph;
 
@@ -31,11 +31,11 @@ export const someWorkflows: Reader<readonly Workflow[]> = (value, field) => {
   return aWorkflowList(value, field);
 };
 
-/** A workflow in one version, as far as this program knows it. */
+/** A workflow in one version, with everything that this program knows about it. */
 export interface KnownWorkflow {
   readonly id: string;
   readonly version: string;
-  /** The version that releases up to 0.6 would assign, if the author sets none. */
+  /** The version that releases up to 0.6 would assign to a workflow whose author sets no version. */
   readonly versionBefore?: string | undefined;
   /** Hash of the graph. */
   readonly graph: string;
@@ -63,7 +63,7 @@ export class Workflows {
     for (const workflow of workflows) this.#add(workflow);
   }
 
-  /** The workflow that was given first, which is the default for starting runs. `undefined` if none was given. */
+  /** The first given workflow, which is the default for starting runs; `undefined` if no workflow was given. */
   get first(): KnownWorkflow | undefined {
     return this.all[0];
   }
@@ -80,7 +80,7 @@ export class Workflows {
   /**
    * Finds a workflow by id.
    *
-   * @param version - Default: the version that was given last
+   * @param version - the version. Default: the last given version
    */
   find(id: string, version?: string): KnownWorkflow | undefined {
     const versions = this.#byId.get(id);
@@ -89,8 +89,8 @@ export class Workflows {
   }
 
   /**
-   * Finds the workflow that was given under the id and the version of a flow. Links the flow if none was given. A flow
-   * linked here is not added to the list.
+   * Finds the given workflow that has the id and the version of a flow. If there is none, links the flow, without
+   * adding it to the list.
    *
    * @param field - the name of the argument, for messages
    * @throws {BlueprintError} if the flow has faults
@@ -144,7 +144,7 @@ export class Workflows {
   }
 }
 
-/** Returns the settings that the nodes of a workflow are called with. */
+/** Returns the settings with which the nodes of a workflow are called. */
 export function settingsOf(
   { executor, logger, dependencies }: Toolbox,
   params: Readonly<Record<string, unknown>>,

@@ -111,7 +111,7 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
   });
 }
 
-/** Builds the text of an entry from its number, so that loaded texts can be compared with the sent ones. */
+/** Builds the text of an entry from its number, so that loaded texts can be compared with the texts that were sent. */
 function entryOf(seq: number, size: number): string {
   return `${seq}:${'x'.repeat(size)}:${seq}`;
 }

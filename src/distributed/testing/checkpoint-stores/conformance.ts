@@ -12,12 +12,12 @@ import { testTexts } from './texts.js';
  * pattern of calls that runs make.
  *
  * @param options - the name of the store, and functions that create it
- * @param framework - the functions of a test framework: of vitest, of jest, or of `node:test` with
- *   `beforeAll: before, afterAll: after`
+ * @param framework - the functions of a test framework: of vitest, of jest, or of `node:test` with `beforeAll:
+ *   before, afterAll: after`
  *
  * @example
- * checkpointStoreConformanceOf({ name: 'my store', create: async () => new MyStore() }, { describe, it, beforeAll,
- * afterAll });
+ * const create = async () => new MyStore();
+ * checkpointStoreConformanceOf({ name: 'my store', create }, { describe, it, beforeAll, afterAll });
  */
 export function checkpointStoreConformanceOf(options: CheckpointStoreOptions, framework: TestFramework): void {
   const { name, create, again, claimAndDie, loseHold, takeover } = options;

@@ -12,8 +12,9 @@ export async function refused(call: Promise<unknown>, runId: string): Promise<vo
 }
 
 /**
- * Asserts that a call is refused with a `LockedError`, because another holder, or nobody, has the run. @returns the
- * error
+ * Asserts that a call is refused with a `LockedError`, because the caller does not hold the run.
+ *
+ * @returns the error
  */
 export async function locked(call: Promise<unknown>, runId: string): Promise<LockedError> {
   const error = await call.then(

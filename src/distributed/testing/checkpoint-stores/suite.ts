@@ -1,11 +1,12 @@
 import type { CheckpointStore } from '../../../flow/index.js';
 
 /**
- * Options of `checkpointStoreConformanceOf`: functions that create the store under test, with storage of its own that
- * is empty at the start, and that provoke situations which only the store's author can.
+ * Options of `checkpointStoreConformanceOf`: functions that create the store under test, and functions that provoke
+ * situations which only the author of the store can provoke. The store needs storage of its own that is empty at the
+ * start.
  */
 export interface CheckpointStoreOptions {
-  /** The name of the store, which the names of the tests start with. */
+  /** The name of the store, used as a prefix of the test names. */
   readonly name: string;
   /** Creates a store with empty storage. Called once. */
   readonly create: () => Promise<CheckpointStore>;
@@ -15,7 +16,10 @@ export interface CheckpointStoreOptions {
   readonly again?: (() => Promise<CheckpointStore>) | undefined;
   /** Claims a run in another program, then kills the program. Resolves after the kill. Default: not tested. */
   readonly claimAndDie?: ((runId: string) => Promise<void>) | undefined;
-  /** Makes the current holder of a run lose its hold, as if it had been suspended for long. Default: not tested. */
+  /**
+   * Makes the current holder of a run lose its hold, as if the holder had been suspended for a long time. Default: not
+   * tested.
+   */
   readonly loseHold?: ((runId: string) => Promise<void>) | undefined;
   /** Milliseconds after which the hold of a dead program ends. Default: 60000. */
   readonly takeover?: number | undefined;
