@@ -4,40 +4,43 @@ import type { RunCounts, RunCursor, RunQuery, RunRecord, RunStatus } from './run
 
 /**
  * The contracts of an engine: a queue, the stores that a fleet shares, and two atomic operations, `begin` and `commit`.
- * To write an engine of your own, import these types from `orchestrator/distributed/engine` and run the conformance
- * suite of `orchestrator/distributed/testing` against your implementation.
+ * To write a custom engine, import these types from `orchestrator/distributed/engine` and run the conformance suite of
+ * `orchestrator/distributed/testing` against your implementation.
  *
  * Terms:
  *
- * - A **run** is a journal: a list of entries in the order in which they were committed. The ready nodes, the failures
- *   and the context of a run all follow from its journal. To an engine, entries are plain text.
- * - A **work item** is a node that is ready to be executed, or that has to be looked at again later.
- * - A **job** is what the queue delivers. It carries one work item at a time: when an item has ended, the job may go on
- *   with an item that follows from it.
+ * - A **run** is a journal: a list of entries in the order in which they were committed. The ready nodes, the
+ *   failures and the context of a run are all derived from its journal. To an engine, entries are plain text.
+ * - A **work item** is a node that is ready to be executed, or that has to be checked again later.
+ * - A **job** is what the queue delivers. It carries one work item at a time: when an item has ended, the job may
+ *   continue with an item that follows from it.
  *
  * Ids and texts come from users and may contain any character. An engine must never let them become part of a query, a
  * script or a key's syntax. An operation that cannot reach the engine rejects with `EngineError` after a bounded time.
  */
 
 /**
- * A job for the queue, which `enqueue` takes. All fields survive a round trip through JSON. Workers make the job of a
- * work item wherever they find it missing, so the queue must treat jobs with equal ids as one job.
+ * A job for the queue, which `enqueue` takes. All fields survive a round trip through JSON. A worker queues the job of
+ * a work item whenever it finds the job missing, so the queue must treat jobs with equal ids as one job.
  */
 export interface Job {
   /**
-   * The id: at most 200 characters of `[0-9A-Za-z_.-]`. Deterministic: one work item gets the same job id on every
+   * The id: at most 200 characters of `[0-9A-Za-z_.-]`. Deterministic: a work item gets the same job id on every
    * machine.
    */
   readonly id: string;
   readonly runId: string;
   /**
-   * The incarnation of the run: which of the runs that had this id over time. Undefined in jobs queued by versions up
-   * to 0.7, and in jobs of runs that those versions started.
+   * The incarnation of the run, which distinguishes it from other runs that have had the same id. Undefined in jobs
+   * queued by versions up to 0.7, and in jobs of runs that those versions started.
    */
   readonly incarnation?: number | undefined;
   /** `node`: execute nodes. `wake`: end a wait whose time has come. `timeout`: cancel the run at its deadline. */
   readonly kind: 'node' | 'wake' | 'timeout';
-  /** The number of the run's last entry when the job was made. A worker reads the journal at least this far first. */
+  /**
+   * The number of the run's last entry when the job was created. A worker must read the journal at least up to this
+   * entry.
+   */
   readonly seq: number;
   /** The priority: a whole number from 0, which goes first, to 2097151. */
   readonly priority: number;
@@ -47,57 +50,60 @@ export interface Job {
 
 /**
  * A job that the queue has handed to a worker. The worker holds the job until the handler settles, and renews its lock
- * meanwhile. A job whose lock expires is delivered to another worker.
+ * in the meantime. A job whose lock expires is delivered to another worker.
  */
 export interface Delivery {
   readonly job: Omit<Job, 'delay'>;
   /**
-   * Number of times the queue took the job back from a worker that had died or lost its lock. 0 for the first delivery.
-   * The queue cannot tell death from a lost lock; workers correct for that with `WorkItemStateStore.takeBackCrash`.
+   * Number of times that the queue took the job back from a worker that had died or lost its lock. 0 for the first
+   * delivery. The queue cannot tell death from a lost lock; workers correct the number with
+   * `WorkItemStateStore.takeBackCrash`.
    */
   readonly crashes: number;
-  /** Aborts when the queue has taken the job back from this worker. Another worker may hold the job by then. */
+  /** Aborts when the queue has taken the job back from this worker. By then, another worker may hold the job. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The answer of a handler: `done` removes the job from the queue, `{ delay }` gives the job back and has the queue
- * deliver it again after `delay` milliseconds.
+ * The answer of a handler. `done` removes the job from the queue. `{ delay }` gives the job back, and the queue
+ * delivers it again after `delay` milliseconds.
  */
 export type Disposition = 'done' | { readonly delay: number };
 
 /**
- * Handles one job, and says what becomes of the job. If the handler rejects, the queue calls `onError` of the
- * `ConsumeOptions` and delivers the job again one second later.
+ * Handles one job, and returns what the queue does with the job afterwards. If the handler rejects, the queue calls
+ * `onError` of the `ConsumeOptions` and delivers the job again one second later.
  */
 export type Handler = (delivery: Delivery) => Promise<Disposition>;
 
 /**
- * Options of `WorkQueue.consume`: how many jobs a worker takes from the queue, for how long it may hold them without a
- * sign of life, and what is called with errors.
+ * Options of `WorkQueue.consume`: the number of jobs that a worker takes from the queue, the time for which it may hold
+ * them without renewing their locks, and a callback for errors.
  */
 export interface ConsumeOptions {
   /** Maximum number of jobs that are handled at the same time. */
   readonly concurrency: number;
-  /** Milliseconds for which a job stays locked without a renewal. After that, the queue gives it to another worker. */
+  /**
+   * Milliseconds for which a job stays locked without a renewal. Afterwards the queue gives the job to another worker.
+   */
   readonly lockDuration: number;
   readonly workerId: string;
   /**
-   * Returns the engine's clock as the worker knows it, in epoch milliseconds. A queue uses it if its server does not
-   * measure time itself. Default: the clock of this machine.
+   * Returns the time by the worker's estimate of the engine's clock, in epoch milliseconds. Used by queues whose server
+   * does not measure time itself. Default: the clock of this machine.
    */
   readonly now?: (() => number) | undefined;
-  /** Called with each connection that is lost, and with each rejection of the handler. */
+  /** Called with an error for each lost connection and each rejection of the handler. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
  * A worker's connection to the queue, which `WorkQueue.consume` opens. It takes jobs and renews their locks until it is
- * closed. A worker calls `close` for a graceful stop, and `terminate` if that takes too long.
+ * closed. A worker calls `close` for a graceful stop, and `terminate` if `close` takes too long.
  */
 export interface Consumer {
   /**
-   * If true, the queue locks and delivers jobs by the engine's clock, whatever the clock of this machine shows. If
+   * If true, the queue locks and delivers jobs by the engine's clock, regardless of the clock of this machine. If
    * false, a worker whose clock is wrong takes no work. Default: false.
    */
   readonly byEngineClock?: boolean | undefined;
@@ -107,7 +113,10 @@ export interface Consumer {
   resume(): Promise<void>;
   /** Stops taking jobs, waits until no job is being handled, and disconnects from the queue. */
   close(): Promise<void>;
-  /** Disconnects at once. The queue gives the jobs that were being handled to other workers when their locks expire. */
+  /**
+   * Disconnects at once. When the locks of the jobs that were being handled expire, the queue gives the jobs to other
+   * workers.
+   */
   terminate(): Promise<void>;
 }
 
@@ -122,20 +131,20 @@ export interface Consumer {
 export type JobState = 'waiting' | 'delayed' | 'active' | 'absent';
 
 /**
- * A queue that delivers each job at least once. A job whose worker dies is delivered again when the lock of that worker
- * expires. Delivering a job twice does no harm: what a job has done to its run is recorded in the journal.
+ * A queue that delivers each job at least once. A job whose worker dies is delivered again when the worker's lock
+ * expires. A second delivery does no harm, because the journal records what a job has done to its run.
  */
 export interface WorkQueue {
-  /** The engine that the queue belongs to. */
+  /** The engine to which the queue belongs. */
   readonly engine: Engine;
-  /** Adds jobs, either all of them or none. A job whose id is already in the queue stays as it is. */
+  /** Adds either all of the jobs or none. A job whose id is already in the queue is left unchanged. */
   enqueue(jobs: readonly Job[]): Promise<void>;
   /**
    * Takes jobs and passes them to `handler` until the consumer is closed. Jobs of priority 0 come first; jobs of equal
    * priority come in the order in which they were added.
    */
   consume(handler: Handler, options: ConsumeOptions): Promise<Consumer>;
-  /** Removes those of the given jobs of a run that no worker is handling at the moment. */
+  /** Removes the given jobs of a run, except for jobs that a worker is currently handling. */
   purgeRun(runId: string, jobIds: readonly string[]): Promise<void>;
   /** Returns the state of each job, in the order of the ids. */
   statesOf(jobIds: readonly string[]): Promise<readonly JobState[]>;
@@ -144,38 +153,38 @@ export interface WorkQueue {
 }
 
 /**
- * A run to be started, which `Engine.begin` takes. The engine adds the times by its own clock: `createdAt`,
+ * A run to be started, which `Engine.begin` takes. The engine adds the times by its own clock: `createdAt` and
  * `updatedAt`, `startAt` from the delay, and `deadline` from the timeout.
  */
 export interface NewRun {
   /**
-   * The first record of the run. Its `incarnation` differs from that of every earlier run with this id; the engine
-   * stores it and returns it with the record.
+   * The first record of the run. Its `incarnation` differs from the incarnation of every earlier run with this id. The
+   * engine stores the incarnation and returns it with the record.
    */
   readonly record: Omit<RunRecord, 'createdAt' | 'updatedAt' | 'startAt' | 'deadline' | 'finishedAt'>;
   /** Milliseconds from now to the start of the run, at least 0. */
   readonly delay: number;
   /** Milliseconds from the start of the run to its deadline. Default: no deadline. */
   readonly timeout: number | undefined;
-  /** The first snapshot of the run, which its journal continues from. */
+  /** The first snapshot of the run, from which its journal continues. */
   readonly snapshot: string;
 }
 
 /**
  * An entry of a run's journal, as `CheckpointStore.read` and `Engine.commit` return it. The text records what has
- * happened, such as the output of a node. Engines need not parse it.
+ * happened, such as the output of a node. Engines need not parse the text.
  */
 export interface JournalEntry {
   /** The number of the entry, from 1, without gaps. */
   readonly seq: number;
-  /** When the entry was committed, by the engine's clock, in epoch milliseconds. */
+  /** Time of the commit by the engine's clock, in epoch milliseconds. */
   readonly time: number;
   readonly text: string;
 }
 
 /**
- * The answer of `CheckpointStore.read`: the record of a run, and its journal after the entry that the caller knew. If
- * that part of the journal has been compacted, the answer starts from the snapshot instead.
+ * The answer of `CheckpointStore.read`: the record of a run, and its journal after the last entry that the caller knew.
+ * If these entries have been compacted, the answer starts from the snapshot instead.
  */
 export interface JournalTail {
   readonly record: RunRecord;
@@ -184,13 +193,13 @@ export interface JournalTail {
   /** The number of the journal's last entry. */
   readonly seq: number;
   /**
-   * The snapshot that `entries` continue from. Present if the caller asked for the whole journal, or for entries that
+   * The snapshot from which `entries` continue. Present if the caller asked for the whole journal, or for entries that
    * have been dropped since; otherwise undefined.
    */
   readonly snapshot: { readonly text: string; readonly seq: number } | undefined;
-  /** The entries after the snapshot, or after the entry that the caller knew if there is no snapshot. */
+  /** The entries after the snapshot. If there is no snapshot, the entries after the last entry that the caller knew. */
   readonly entries: readonly JournalEntry[];
-  /** If true, `maxBytes` was reached and entries up to `seq` are missing from the answer. Default: false. */
+  /** If true, `maxBytes` was reached, and the answer does not contain all entries up to `seq`. Default: false. */
   readonly more?: true;
 }
 
@@ -200,40 +209,41 @@ export interface JournalTail {
  */
 export interface ReadOptions {
   /**
-   * Approximate limit of the entries in bytes, at least 1. If the journal has an entry to return, one entry is returned
-   * whatever its size. Default: no limit.
+   * Approximate limit of the entries in bytes, at least 1. If the journal has entries to return, at least one entry is
+   * returned, regardless of its size. Default: no limit.
    */
   readonly maxBytes?: number | undefined;
 }
 
 /**
- * An entry for a journal, and the conditions on which `Engine.commit` may add it. A commit with a `slot` and a `number`
- * is idempotent: sent again after its answer was lost, the second time is a duplicate.
+ * An entry for a journal, and the conditions under which `Engine.commit` may add it. A commit with a `slot` and a
+ * `number` is idempotent: if it is sent again after its answer was lost, the repetition is a duplicate.
  */
 export interface Commit {
   readonly text: string;
-  /** The statuses of the run in which the entry may be added. In any other status it is refused. */
+  /** The statuses of the run in which the entry may be added. In any other status the entry is refused. */
   readonly during: readonly RunStatus[];
   /**
-   * The subject of the entry, such as a node. The entry is added only if its `number` is higher than that of the last
-   * entry added for the same slot; otherwise it is a duplicate. Default: no such condition.
+   * The subject of the entry, such as a node. The entry is added only if its `number` is higher than the number of the
+   * last entry that was added for the same slot; otherwise the entry is a duplicate. Default: no such condition.
    */
   readonly slot?: string | undefined;
-  /** The number within the slot: a whole number of at least 1, below 2^53. */
+  /** The number within the slot: a whole number of at least 1 and below 2^53. */
   readonly number?: number | undefined;
   /**
-   * The change of the run that the entry causes. Default: a scheduled run becomes running, any other keeps its status.
+   * The change to the run that the entry causes. Default: a scheduled run becomes running, and any other run keeps its
+   * status.
    */
   readonly becomes?: RunChange | undefined;
   /** If true, the entry is refused unless it directly follows the entry `known`. Default: false. */
   readonly onlyIfNext?: boolean | undefined;
-  /** The change of the run if the entry directly follows the entry `known`. It replaces `becomes` in that case. */
+  /** The change to the run if the entry directly follows the entry `known`. In that case, it replaces `becomes`. */
   readonly becomesIfNext?: RunChange | undefined;
 }
 
 /**
- * A change of a run's record, made by a commit. The engine replaces status, output and error, and sets `finishedAt`
- * according to the status. A finished run that becomes active again loses its deadline.
+ * A change to a run's record, made by a commit. The engine replaces the status, the output and the error, and sets
+ * `finishedAt` according to the status. A finished run that becomes active again loses its deadline.
  */
 export interface RunChange {
   readonly status: RunStatus;
@@ -244,17 +254,17 @@ export interface RunChange {
 }
 
 /**
- * The result of one commit: the number of the new entry; `duplicate` if the slot already has a number as high;
- * `refused` if the status of the run or `onlyIfNext` forbids the entry.
+ * The result of one commit: the number of the new entry; `duplicate` if the slot already has the same or a higher
+ * number; or `refused` if the status of the run or `onlyIfNext` forbids the entry.
  */
 export type Verdict = number | 'duplicate' | 'refused';
 
 /**
- * The answer of `Engine.commit`: a verdict for each commit, the status of the run after them, and the entries of other
- * workers. The caller applies those entries first, then its own.
+ * The answer of `Engine.commit`: a verdict for each commit, the status of the run after the commits, and the entries of
+ * other workers. The caller applies the entries of the other workers first, then its own.
  */
 export interface CommitAnswer {
-  /** A verdict for each commit, in order. Verdicts count only if `entries` is given. */
+  /** A verdict for each commit, in order. The verdicts are valid only if `entries` is present. */
   readonly verdicts: readonly Verdict[];
   /** The status of the run after the commits. */
   readonly status: RunStatus;
@@ -263,16 +273,16 @@ export interface CommitAnswer {
   /** The number of the journal's last entry. */
   readonly seq: number;
   /**
-   * The entries after `known` that were there before this call, committed by other workers. `undefined` if they have
-   * been dropped, or are too many for an answer: nothing was committed then, and the caller has to read the run and
+   * The entries after `known` that other workers had committed before this call. `undefined` if these entries have been
+   * dropped or are too many for an answer. In that case nothing was committed, and the caller must read the run and
    * commit again.
    */
   readonly entries: readonly JournalEntry[] | undefined;
 }
 
 /**
- * Stores journals: those of a fleet's runs, and those of flows that run in one process, which are saved through the
- * methods inherited from the flow layer.
+ * Stores journals of two kinds: journals of a fleet's runs, and journals of flows that run in one process. The latter
+ * are saved through the methods inherited from the flow layer.
  */
 export interface CheckpointStore extends FlowCheckpointStore {
   readonly engine: Engine;
@@ -287,8 +297,8 @@ export interface CheckpointStore extends FlowCheckpointStore {
    * Replaces the snapshot of a journal. Entries up to `seq` may be dropped. Does nothing if the stored snapshot is
    * later.
    *
-   * @param incarnation - the incarnation of the run that is meant; a later run under the same id is left alone.
-   *   Default: whichever run has the id now
+   * @param incarnation - the incarnation of the intended run; a later run under the same id is not changed. Default:
+   *   the run that currently has the id
    */
   compact(runId: string, snapshot: string, seq: number, incarnation?: number): Promise<void>;
 }
@@ -308,35 +318,35 @@ export interface RunInfoStore {
   /** Counts runs by status, with 0 for a status that no run has. Called often, so it must be cheap. */
   countRuns(): Promise<RunCounts>;
   /**
-   * Removes everything that is stored of a run. Does nothing for an unknown run.
+   * Removes everything that is stored about a run. Does nothing for an unknown run.
    *
-   * @param incarnation - the incarnation of the run that is meant. A later run under the same id is left alone, so that
-   *   a late call removes no new run. Default: whichever run has the id now
+   * @param incarnation - the incarnation of the intended run. A later run under the same id is not removed, for
+   *   example if the call is late. Default: the run that currently has the id
    */
   deleteRun(runId: string, incarnation?: number): Promise<void>;
   /** Returns up to `limit` finished runs whose retention has passed. */
   listExpired(limit: number): Promise<readonly ExpiredRun[]>;
   /**
    * Returns the idle runs of one page of the active runs (scheduled, running, awaiting, paused), in order of creation,
-   * then of id. The cost of a call must depend on `limit` alone, not on the number of runs.
+   * then of id. The cost of a call must depend only on `limit`, not on the number of runs.
    *
    * @param milliseconds - a run is idle if its start and its last commit are at least this long ago
-   * @param limit - the length of the page in runs, at least 1. Runs that cannot be idle yet may be left out of the page
-   * @param after - the cursor of the page before. Default: the first page
-   * @returns the idle runs of the page: all, some or none
+   * @param limit - the length of the page in runs, at least 1. The page may leave out runs that cannot be idle yet
+   * @param after - the cursor of the previous page. Default: the first page
+   * @returns the idle runs of the page: all, some or none of its runs
    */
   listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage>;
 }
 
 /**
  * A finished run whose retention has passed, as `RunInfoStore.listExpired` returns it. Pass the incarnation to
- * `deleteRun`, so that a later run under the same id is not removed instead.
+ * `deleteRun`, so that a later run under the same id is not removed by mistake.
  */
 export type ExpiredRun = Pick<RunRecord, 'runId' | 'incarnation'>;
 
 /**
  * The answer of `RunInfoStore.listIdle`: the idle runs of one page of the active runs, and a cursor for the next page.
- * A page without idle runs has an empty list and still a cursor.
+ * A page without idle runs has an empty list, but may still have a cursor.
  */
 export interface IdlePage {
   /** The ids of the idle runs, in the order of the page. */
@@ -346,32 +356,32 @@ export interface IdlePage {
 }
 
 /**
- * A workflow in one of its versions, as `WorkflowStore.list` and `DistributedOrchestrator.listWorkflows` return it.
- * Runs keep the version that they were started with.
+ * A workflow in one of its versions, as `WorkflowStore.list` and `DistributedOrchestrator.listWorkflows` return it. A
+ * run keeps the version with which it was started.
  */
 export interface WorkflowVersion {
   readonly id: string;
-  /** The version that the author gave, or a hash of the workflow's nodes and edges. */
+  /** The version that the author set, or a hash of the workflow's nodes and edges. */
   readonly version: string;
 }
 
 /**
- * The graphs of workflows as data. They let a program without the workflows' code list runs, draw them and act on them.
- * Orchestrators and workers put the workflows that they know. Nothing is ever removed.
+ * The graphs of workflows as data. With them, a program that lacks the workflows' code can list, draw and control runs.
+ * Orchestrators and workers store the graphs of the workflows that they know. No graph is ever removed.
  */
 export interface WorkflowStore {
   readonly engine: Engine;
-  /** Stores a blueprint as text. It replaces an earlier blueprint of the same id and version. Idempotent. */
+  /** Stores a blueprint as text, and replaces an earlier blueprint of the same id and version. Idempotent. */
   put(id: string, version: string, blueprint: string): Promise<void>;
-  /** Returns the text that was put, or `undefined` for an unknown workflow. */
+  /** Returns the stored text, or `undefined` for an unknown workflow. */
   get(id: string, version: string): Promise<string | undefined>;
-  /** Returns all workflows and versions, in the order in which each was first put. */
+  /** Returns all workflows and versions, in the order in which they were first stored. */
   list(): Promise<readonly WorkflowVersion[]>;
 }
 
 /**
- * A step in the history of a run's context: the keys that a commit has set and removed. Applied in order, the layers
- * of a run make up its context.
+ * A step in the history of a run's context: the keys that a commit has set and removed. The layers of a run, applied in
+ * order, produce its context.
  */
 export interface ContextLayer {
   /** The keys that were set, with their values as text. */
@@ -386,7 +396,7 @@ export interface ContextLayer {
 export interface ContextStore {
   readonly engine: Engine;
   /**
-   * Returns the context that the run started with, followed by the changes of each commit, in order. `undefined` for an
+   * Returns the initial context of the run, followed by the changes of each commit, in order. `undefined` for an
    * unknown run.
    */
   getContext(runId: string): Promise<readonly ContextLayer[] | undefined>;
@@ -398,14 +408,14 @@ export interface ContextStore {
  */
 export interface StepMetrics {
   readonly nodeId: string;
-  /** The number of the visit, from 1. It counts up each time a loop of the graph comes back to the node. */
+  /** The number of the visit, from 1. It is increased each time that a loop of the graph returns to the node. */
   readonly visit: number;
   /** The number of the attempt within the visit, from 1. */
   readonly attempt: number;
-  /** `retrying`: failed, and tried again later. `awaiting`: waits for an event or a time. */
+  /** `retrying`: failed, and will be retried. `awaiting`: waits for an event or a time. */
   readonly status: 'completed' | 'failed' | 'retrying' | 'awaiting';
   readonly workerId: string;
-  /** When the execution was committed, by the engine's clock, in epoch milliseconds. */
+  /** Time of the commit by the engine's clock, in epoch milliseconds. */
   readonly time: number;
   /** Duration of the execution, in milliseconds. */
   readonly duration: number;
@@ -429,7 +439,7 @@ export interface RunMetrics {
 
 /**
  * Reads the metrics of runs. `derivedStores` makes this store from the journals, so an engine need not implement it,
- * and metrics always agree with what was committed.
+ * and the metrics always agree with the journals.
  */
 export interface MetricsStore {
   readonly engine: Engine;
@@ -452,7 +462,7 @@ export interface ErrorRecord {
   /** If true, the node has failed with this error. If false, the node is retried. */
   readonly isFinal: boolean;
   readonly workerId: string;
-  /** When the failure was committed, by the engine's clock, in epoch milliseconds. */
+  /** Time at which the failure was committed, by the engine's clock, in epoch milliseconds. */
   readonly time: number;
 }
 
@@ -467,8 +477,8 @@ export interface ErrorStore {
 }
 
 /**
- * A worker's report about itself: what it is doing, what it has done, and where it runs. `DistributedWorker.health()`
- * returns it, and each heartbeat sends it to the engine.
+ * A worker's report about itself: its current work, its past work, and its machine. `DistributedWorker.health()`
+ * returns the report, and each heartbeat sends it to the engine.
  */
 export interface WorkerReport {
   readonly workerId: string;
@@ -476,27 +486,27 @@ export interface WorkerReport {
   readonly status: 'idle' | 'in-progress' | 'retrying' | 'stopping';
   /** Maximum number of jobs that the worker handles at the same time. */
   readonly concurrency: number;
-  /** Number of jobs that the worker is handling now. */
+  /** Number of jobs that the worker is currently handling. */
   readonly active: number;
-  /** Number of executions that completed since the worker started. */
+  /** Number of executions that have completed since the worker started. */
   readonly completed: number;
-  /** Number of executions that failed for good since the worker started. */
+  /** Number of executions that have failed permanently since the worker started. */
   readonly failed: number;
-  /** Number of executions that failed and are tried again, since the worker started. */
+  /** Number of executions that have failed and been retried since the worker started. */
   readonly retried: number;
-  /** When the worker started, by its own clock, in epoch milliseconds. */
+  /** Time at which the worker started, by its own clock, in epoch milliseconds. */
   readonly startedAt: number;
   readonly host: string;
   readonly pid: number;
   /** The worker's workflows, as id and version. */
   readonly workflows: readonly string[];
-  /** Milliseconds of silence after which the worker is considered dead. */
+  /** Milliseconds without a report after which the worker is considered dead. */
   readonly expectedWithin: number;
 }
 
 /**
- * The last report of a worker, with its age. `DistributedOrchestrator.listWorkerHealth` lists them for all workers of
- * the fleet, including workers that died within the last day.
+ * The last report of a worker, with its age. `DistributedOrchestrator.listWorkerHealth` returns the reports of all
+ * workers of the fleet, including workers that died within the last day.
  */
 export interface WorkerHealth extends WorkerReport {
   /** Milliseconds since the report, by the engine's clock. */
@@ -512,20 +522,21 @@ export interface WorkerHealth extends WorkerReport {
 export interface LivenessStore {
   readonly engine: Engine;
   /**
-   * Records a worker's report. The engine dates the report by its own clock, since the clocks of workers may be wrong.
+   * Records a worker's report. The engine dates the report by its own clock, because the clocks of workers may be
+   * wrong.
    *
    * @returns the engine's clock, in epoch milliseconds
    */
   heartbeat(report: WorkerReport): Promise<number>;
-  /** Removes a worker, because it has stopped or is to be forgotten. */
+  /** Removes a worker that has stopped or is to be forgotten. */
   remove(workerId: string): Promise<void>;
   /** Returns the last report of each worker. A report is kept for one day. */
   list(): Promise<readonly WorkerHealth[]>;
 }
 
 /**
- * A node that a worker is executing now, and has been executing for longer than a quarter of a second. Short executions
- * are never recorded.
+ * A node that a worker has been executing for longer than a quarter of a second and is still executing. Shorter
+ * executions are never recorded.
  */
 export interface WorkItemState {
   readonly nodeId: string;
@@ -536,19 +547,19 @@ export interface WorkItemState {
   readonly workerId: string;
   /** The incarnation of the run. Undefined for a run that was started by a version up to 0.7. */
   readonly incarnation?: number | undefined;
-  /** When the execution started, by the worker's clock, in epoch milliseconds. */
+  /** Time at which the execution started, by the worker's clock, in epoch milliseconds. */
   readonly startedAt: number;
 }
 
 /**
- * Records which nodes are being executed, for display only: nothing depends on these states. Also counts the workers
- * that died while they executed a work item, so that an item that kills its workers can be failed.
+ * Records which nodes are being executed. These states are for display only: nothing depends on them. Also counts the
+ * workers that died while they executed a work item, so that an item that kills its workers can be failed.
  */
 export interface WorkItemStateStore {
   readonly engine: Engine;
   /**
-   * Records that work items are being executed. Does nothing for a run that is finished or unknown. The commit that
-   * ends a run, with any status, removes the states of the run.
+   * Records that work items are being executed. Does nothing for a run that is finished or unknown. A commit that ends
+   * a run, with any status, removes the run's states.
    */
   setStates(
     states: readonly { readonly runId: string; readonly item: string; readonly state: WorkItemState }[],
@@ -561,21 +572,22 @@ export interface WorkItemStateStore {
    * Counts a crash for a work item: a worker died while it executed the item.
    *
    * @param item - the work item: a text of at least one character
-   * @param crash - the id of the crash. It is added once: not again if it was counted before, for this item or another,
-   *   and not if it was taken back
+   * @param crash - the id of the crash. Each crash counts only once, even if it is reported for another item. A crash
+   *   that was taken back is not counted
    * @returns the number of crashes counted for the item
    */
   countCrash(runId: string, item: string, crash: string): Promise<number>;
   /**
-   * Takes a crash back, because the worker that seemed dead is alive. From then on the crash counts for no item,
-   * whether it was counted before or is counted later. Does nothing for a run that is completed or unknown.
+   * Takes a crash back, because the worker that seemed dead is alive. From then on, the crash counts for no item,
+   * regardless of whether it was counted before or is counted later. Does nothing for a run that is completed or
+   * unknown.
    */
   takeBackCrash(runId: string, crash: string): Promise<void>;
 }
 
 /**
- * A notification that the status of a run has changed, which `Engine.subscribe` passes to its listeners. Notifications
- * may be lost or come late, so the record of the run has the last word.
+ * A notification that the status of a run has changed, which `Engine.subscribe` passes to its listeners. A notification
+ * may be lost or arrive late, so the record of the run is authoritative.
  */
 export interface StatusChange {
   readonly runId: string;
@@ -584,14 +596,15 @@ export interface StatusChange {
 }
 
 /**
- * The queue and the stores of a fleet, with the operations that are atomic over them. `memory()`, `pglite(directory)`,
- * `postgres(url)` and `redis(url)` make one. Orchestrators and workers with the same engine form a fleet.
+ * The queue and the stores of a fleet, with the operations that are atomic across them. Created by `memory()`,
+ * `pglite(directory)`, `postgres(url)` and `redis(url)`. Orchestrators and workers with the same engine form a fleet.
  *
- * To write an engine of your own, take the types from `orchestrator/distributed/engine`, the stores that follow from
- * the journals from `derivedStores`, and the conformance suite from `orchestrator/distributed/testing`.
+ * To write a custom engine, import the types from `orchestrator/distributed/engine`. Use `derivedStores` for the stores
+ * that are derived from the journals, and test the engine with the conformance suite of
+ * `orchestrator/distributed/testing`.
  */
 export interface Engine {
-  /** The kind and address of the engine, for messages: `redis at 127.0.0.1:6379`. Never contains a password. */
+  /** The kind and address of the engine for messages, such as `redis at 127.0.0.1:6379`. Never contains a password. */
   readonly name: string;
   readonly queue: WorkQueue;
   readonly contextStore: ContextStore;
@@ -603,30 +616,30 @@ export interface Engine {
   readonly checkpointStore: CheckpointStore;
   readonly workflowStore: WorkflowStore;
   /**
-   * Connects to the engine and migrates it if necessary. May be called any number of times, also concurrently.
+   * Connects to the engine and migrates it if necessary. May be called any number of times, even concurrently.
    *
-   * @throws {EngineError} if the engine does not answer in time; the message says which address was tried
+   * @throws {EngineError} if the engine does not answer in time; the message contains the address
    */
   open(): Promise<void>;
   /**
    * Starts a run: stores its record and its first snapshot, atomically. If a run with the id exists, nothing is
    * changed.
    *
-   * @returns `existed`: if true, the run was there before; `record` of the run; `now`: the engine's clock, in epoch
-   *   milliseconds; `seq`: the number of the journal's last entry
+   * @returns `existed`: if true, the run existed before this call; `record` of the run; `now`: the engine's clock, in
+   *   epoch milliseconds; `seq`: the number of the journal's last entry
    */
   begin(
     run: NewRun,
   ): Promise<{ readonly existed: boolean; readonly record: RunRecord; readonly now: number; readonly seq: number }>;
   /**
-   * Adds entries to the journal of a run, atomically. Each commit is judged by itself, against the run as the commits
-   * before it left it: see `Commit` for the conditions. Repeating a call adds no entry twice for commits that have a
-   * `slot`.
+   * Adds entries to the journal of a run, atomically. Each commit is judged separately, against the state in which the
+   * preceding commits have left the run: see `Commit` for the conditions. If a call is repeated, commits that have a
+   * `slot` add no entry twice.
    *
    * @param known - the number of the last entry that the caller knows
    * @param commits - at most 200
-   * @param incarnation - the incarnation of the run that is meant. If another run has the id by now, the run that is
-   *   meant is unknown. Default: whichever run has the id now, as versions up to 0.7 ask for
+   * @param incarnation - the incarnation of the intended run. If another run has the id by now, the intended run is
+   *   unknown. Default: the run that currently has the id, as versions up to 0.7 expect
    * @returns the verdicts, and the entries that the caller did not know; `undefined` for an unknown run
    */
   commit(
@@ -642,25 +655,25 @@ export interface Engine {
    */
   subscribe(listener: (change: StatusChange) => void): Promise<() => void>;
   /**
-   * Calls `listener` with problems that do not keep the engine from working, such as a server that may evict runs.
-   * Problems that were found before the call are reported, too.
+   * Calls `listener` with problems that do not prevent the engine from working, such as a server that may evict runs.
+   * Includes problems that were found before the call.
    *
    * @returns a function that ends the subscription
    */
   onWarning?(listener: (warning: Error) => void): () => void;
   /**
-   * Closes the connections that the engine opened itself. Resolves in bounded time, also while the server is
+   * Closes the connections that the engine opened itself. Resolves within a bounded time, even if the server is
    * unreachable.
    *
-   * @param options - `timeout`: milliseconds after which connections are cut. An engine that always closes at once may
-   *   ignore the timeout. Default: 10000
+   * @param options - `timeout`: milliseconds after which connections are cut. An engine that always closes at once
+   *   may ignore the timeout. Default: 10000
    */
   close(options?: CloseOptions): Promise<void>;
 }
 
 /**
- * An engine that `await using` closes at the end of a block. `memory()`, `pglite(directory)`, `postgres(url)` and
- * `redis(url)` all return one.
+ * An engine that `await using` closes at the end of a block. Returned by `memory()`, `pglite(directory)`,
+ * `postgres(url)` and `redis(url)`.
  *
  * @example
  * await using engine = memory();

@@ -4,8 +4,8 @@ import { cleaned } from '../shared/text.js';
 import type { RunStatus } from './run-info.js';
 
 /**
- * Thrown when no run has the given id: the id is wrong, or the run was removed by `deleteRun`, by `prune`, or after its
- * retention had passed. `code` is `ERR_RUN_NOT_FOUND`.
+ * Thrown when no run has the given id. The id is wrong, or the run was removed by `deleteRun`, by `prune`, or because
+ * its retention had passed. `code` is `ERR_RUN_NOT_FOUND`.
  */
 export class RunNotFoundError extends OrchestratorError {
   override readonly name = 'RunNotFoundError';
@@ -17,8 +17,9 @@ export class RunNotFoundError extends OrchestratorError {
 }
 
 /**
- * Thrown by `start` and `startRun` when a run of another workflow, or of another version, already has the given id.
- * Nothing was started. `workflow` and `version` are those of the existing run. `code` is `ERR_RUN_EXISTS`.
+ * Thrown by `start` and `startRun` when a run of another workflow, or of another version, already has the given id. No
+ * run was started. `workflow` and `version` are the workflow and the version of the existing run. `code` is
+ * `ERR_RUN_EXISTS`.
  */
 export class RunExistsError extends OrchestratorError {
   override readonly name = 'RunExistsError';
@@ -56,8 +57,9 @@ export class RunStateError extends OrchestratorError {
 const mostNamed = 20;
 
 /**
- * Thrown when a workflow is unknown: the program was not given it in this version. For an orchestrator, the engine has
- * no graph of the workflow either. The message lists the workflows that are known. `code` is `ERR_WORKFLOW_NOT_FOUND`.
+ * Thrown when a workflow is unknown, because the program was not given the workflow in this version. For an
+ * orchestrator, the graph of the workflow is also missing on the engine. The message lists the known workflows. `code`
+ * is `ERR_WORKFLOW_NOT_FOUND`.
  */
 export class WorkflowNotFoundError extends OrchestratorError {
   override readonly name = 'WorkflowNotFoundError';
@@ -76,15 +78,15 @@ export class WorkflowNotFoundError extends OrchestratorError {
 }
 
 /**
- * Thrown when the graph of a workflow has changed but its version has not, so that a program cannot continue runs that
- * were started with the earlier graph. Give the changed workflow a new version. `code` is `ERR_WORKFLOW_CHANGED`.
+ * Thrown when the graph of a workflow has changed but its version has not. The program cannot continue runs that were
+ * started with the earlier graph. Give the changed workflow a new version. `code` is `ERR_WORKFLOW_CHANGED`.
  */
 export class WorkflowChangedError extends OrchestratorError {
   override readonly name = 'WorkflowChangedError';
   readonly code = 'ERR_WORKFLOW_CHANGED';
 
   /**
-   * @param difference - the difference between the graphs, in words; empty if unknown
+   * @param difference - a description of the difference between the graphs; empty if unknown
    * @param runId - the run that this program cannot continue. Default: all active runs of the version
    */
   constructor(
@@ -103,8 +105,8 @@ export class WorkflowChangedError extends OrchestratorError {
 }
 
 /**
- * Thrown by `forgetWorker` for a worker that is alive: only a silent worker can be forgotten. Stop the worker, or wait
- * until it has been silent for five of its heartbeat intervals. `code` is `ERR_WORKER_ALIVE`.
+ * Thrown by `forgetWorker` for a worker that is alive, because only a silent worker can be forgotten. Stop the worker,
+ * or wait until it has been silent for five of its heartbeat intervals. `code` is `ERR_WORKER_ALIVE`.
  */
 export class WorkerAliveError extends OrchestratorError {
   override readonly name = 'WorkerAliveError';
@@ -129,8 +131,8 @@ export class WorkerStoppedError extends OrchestratorError {
 }
 
 /**
- * Thrown when a context, an input, a signal or an output is larger than `maxPayload`. Nothing was sent or stored. Sizes
- * are those of the serialized text, in bytes. `code` is `ERR_PAYLOAD`.
+ * Thrown when a context, an input, a signal or an output is larger than `maxPayload`. Nothing was sent or stored. All
+ * sizes are bytes of the serialized text. `code` is `ERR_PAYLOAD`.
  */
 export class PayloadError extends RangeError {
   override readonly name = 'PayloadError';
@@ -155,14 +157,14 @@ export class PayloadError extends RangeError {
 markAsOurs(PayloadError);
 
 /**
- * The reason of an `EngineError`:
+ * The reason for an `EngineError`:
  *
  * - `unreachable`: no connection could be made, or all connections were lost;
- * - `timeout`: the engine was reached and did not answer in time; the call may have been carried out;
- * - `full`: the server has no memory or no disk left;
+ * - `timeout`: the engine was reached but did not answer in time, so the call may have been carried out;
+ * - `full`: the server has no memory or no disk space left;
  * - `rights`: the server refused the password, or the user lacks a right;
  * - `payload`: the engine refused a text because of its content or its size;
- * - `unsuitable`: the server's setup cannot be used, or only with risks;
+ * - `unsuitable`: the server's setup is unusable or risky;
  * - `closed`: `close()` was called;
  * - `refused`: the engine refused the call for another reason, given as the `cause`.
  */
@@ -176,12 +178,12 @@ export type EngineErrorReason =
   | 'closed'
   | 'refused';
 
-/** Reasons that usually pass without anybody changing something. */
+/** Reasons that usually disappear without intervention. */
 const passing: readonly EngineErrorReason[] = ['unreachable', 'timeout', 'full'];
 
 /**
- * Options of `new EngineError`. An engine of your own gives the `cause`, whose message is appended to that of the error
- * with secrets removed, and a `reason`, which decides whether callers retry.
+ * Options of `new EngineError`. A custom engine sets the `cause`, whose message is appended to the message of the error
+ * after secrets have been removed, and a `reason`, which decides if callers retry.
  */
 export interface EngineErrorOptions extends ErrorOptions {
   /** The reason of the failure. Default: `payload` if `isFinal` is true, otherwise `unreachable`. */
@@ -191,8 +193,8 @@ export interface EngineErrorOptions extends ErrorOptions {
 }
 
 /**
- * Thrown when an engine cannot be reached or refuses a call; `reason` says which. If `isRetryable` is true, the same
- * call may succeed later. `code` is `ERR_ENGINE`.
+ * Thrown when an engine cannot be reached or refuses a call; see `reason`. If `isRetryable` is true, the same call may
+ * succeed later. `code` is `ERR_ENGINE`.
  *
  * @example
  * try {
@@ -211,7 +213,7 @@ export class EngineError extends OrchestratorError {
 
   /**
    * @param engine - the name of the engine: kind and address, without a password
-   * @param problem - the predicate of the message, as in `did not answer in time`
+   * @param problem - the predicate of the message, such as `did not answer in time`
    */
   constructor(
     readonly engine: string,
@@ -234,14 +236,16 @@ export class EngineError extends OrchestratorError {
   }
 }
 
-/** Returns true if a text was refused because of its content or its size, by the engine or before it was sent. */
+/**
+ * Returns true if a text was refused because of its content or its size, either by the engine or before it was sent.
+ */
 export function isForGood(error: unknown): boolean {
   return error instanceof RangeError || (error instanceof EngineError && error.isFinal);
 }
 
 /**
- * The `cause` of the failure of a node whose workers kept dying, or losing their lock, while they executed the node.
- * `crashes` is their number: see the worker's option `maxCrashes`. `code` is `ERR_WORKER_LOST`.
+ * The `cause` of a failure of a node whose workers repeatedly died or lost their lock while they executed the node.
+ * `crashes` is the number of these workers: see the worker's option `maxCrashes`. `code` is `ERR_WORKER_LOST`.
  */
 export class WorkerLostError extends OrchestratorError {
   override readonly name = 'WorkerLostError';
@@ -256,8 +260,9 @@ export class WorkerLostError extends OrchestratorError {
 }
 
 /**
- * The abort reason of a node's `signal` when the execution no longer counts: the run was cancelled, or removed, or the
- * worker has stopped. Whatever the node does from then on has no effect on the run. `code` is `ERR_SUPERSEDED`.
+ * The abort reason of a node's `signal` when the execution no longer counts, because the run was cancelled or removed
+ * or the worker has stopped. Afterwards, nothing that the node does has an effect on the run. `code` is
+ * `ERR_SUPERSEDED`.
  */
 export class SupersededError extends OrchestratorError {
   override readonly name = 'SupersededError';
@@ -271,7 +276,7 @@ export class SupersededError extends OrchestratorError {
   }
 }
 
-/** Shortens a text for a message: ids may be of any length. */
+/** Shortens a text for a message, because ids may have any length. */
 function short(text: string): string {
   return typeof text === 'string' ? cleaned(text, 100) : kindOf(text);
 }

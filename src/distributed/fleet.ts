@@ -11,30 +11,30 @@ import { someWorkflows, type Workflow, Workflows } from './workflows/workflows.j
 
 /**
  * Options of `defineFleet`: the engine and the workflows, which are required, and settings that all orchestrators and
- * workers of the fleet share. Options of single workers are those of `Fleet.worker`.
+ * workers of the fleet share. Options of single workers are passed to `Fleet.worker`.
  */
 export interface FleetOptions<
   // biome-ignore lint/suspicious/noExplicitAny: if the first workflow is data, runs start with any context
   State extends object = any,
 > {
-  /** The queue and the stores of the fleet. `Fleet.close()` closes the engine, too. */
+  /** The queue and the stores of the fleet. `Fleet.close()` also closes the engine. */
   readonly engine: Engine;
-  /** Flows or blueprints, at least one, and any number of versions of each. `startRun` starts the first one. */
+  /** Flows or blueprints, at least one, and any number of versions of each. `startRun` starts the first workflow. */
   readonly workflows: readonly [FlowNode<State>, ...Workflow[]] | readonly Workflow[];
   /** The registry, hooks, middleware, dependencies and serializer of the nodes. Default: `new FlowRuntime()`. */
   readonly runtime?: FlowRuntime | undefined;
   /**
-   * Maximum size of a context, an input, a signal, an output or a key of the context as text, in bytes, at least 1024.
-   * Default: 1 MiB.
+   * Maximum size, in bytes, of the text of a context, a key of the context, an input, a signal or an output. At least
+   * 1024. Default: 1 MiB.
    */
   readonly maxPayload?: number | undefined;
-  /** Milliseconds for which a finished run is kept, unless the run has a `retention` of its own. Default: for ever. */
+  /** Milliseconds for which a finished run is kept, unless the run has its own `retention`. Default: forever. */
   readonly retention?: number | undefined;
 }
 
 /**
- * A fleet, as `defineFleet` returns it. It creates orchestrators, which start runs, and workers, which execute them.
- * All share the fleet's engine, workflows and runtime, and `close()` ends them together.
+ * A fleet, as `defineFleet` returns it. Creates orchestrators, which start runs, and workers, which execute them. All
+ * of them share the fleet's engine, workflows and runtime, and `close()` ends them together.
  */
 export interface Fleet<
   // biome-ignore lint/suspicious/noExplicitAny: as for the options
@@ -42,15 +42,15 @@ export interface Fleet<
 > {
   readonly engine: Engine;
   /**
-   * Creates an orchestrator. A program can keep one, or create one for each request.
+   * Creates an orchestrator. A program can keep a single orchestrator, or create one for each request.
    *
    * @throws {EngineError} if the fleet was closed
    */
   orchestrator(): DistributedOrchestrator<State>;
   /**
-   * Creates a worker. Call `start()` on it to take work.
+   * Creates a worker. Call `start()` on the worker to take work.
    *
-   * @param options - the options of `new DistributedWorker`, without those that the fleet has. Default: `{}`
+   * @param options - the options of `new DistributedWorker`, without those that the fleet sets. Default: `{}`
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    * @throws {EngineError} if the fleet was closed
    */
@@ -60,8 +60,8 @@ export interface Fleet<
    * calls reject with an `AbortError`. Other programs of the fleet continue. A second call can only shorten the
    * timeout.
    *
-   * @param options - `timeout`: milliseconds for the nodes that are being executed to end, and again for the engine to
-   *   close. Default: 10000
+   * @param options - `timeout`: milliseconds that the nodes being executed get to end, and that the engine then gets
+   *   to close. Default: 10000
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */
   close(options?: CloseOptions): Promise<void>;
@@ -83,7 +83,7 @@ const readOptions = anObjectGiving<FleetOptions>(
 /**
  * Defines a fleet in one place, for the programs that start runs and for the programs that execute them.
  *
- * @param options - `engine` and `workflows` are required, all others have defaults
+ * @param options - `engine` and `workflows` are required; all other options have defaults
  * @throws {ValidationError} for an option that is unknown or of the wrong kind
  * @throws {BlueprintError} for a workflow that is not valid
  *
@@ -101,7 +101,7 @@ export function defineFleet<
   const { retention, ...read } = readOptions(options);
   const { engine } = read;
   const common = { ...read, runtime: read.runtime ?? new FlowRuntime() };
-  // Checks the workflows now instead of in each orchestrator and worker.
+  // Checks the workflows at once, not first in each orchestrator and worker.
   new Workflows(common.workflows, common.runtime);
   const end = new AbortController();
   const workers = new Workers();
@@ -131,7 +131,8 @@ export function defineFleet<
 }
 
 /**
- * The workers of a fleet, held weakly so that stopped workers can be collected. The timers of a running worker keep it.
+ * The workers of a fleet, held weakly so that stopped workers can be garbage-collected. A running worker is kept alive
+ * by its timers.
  */
 class Workers {
   #refs: readonly WeakRef<DistributedWorker>[] = [];

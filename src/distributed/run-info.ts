@@ -7,8 +7,8 @@
  *                  ▼
  *                  completed | failed | cancelled | stalled
  *
- * `stalled`: nothing is left to do, and some node can never be reached. A run that is resumed or retried before its
- * start becomes scheduled again.
+ * `stalled`: no work is left, but some node can never be reached. A run that is resumed or retried before its start
+ * becomes scheduled again.
  */
 export type RunStatus =
   | 'scheduled'
@@ -25,8 +25,8 @@ export const activeStatuses: readonly RunStatus[] = ['scheduled', 'running', 'aw
 /** The statuses of a run that has ended. */
 export const finishedStatuses: readonly RunStatus[] = ['completed', 'failed', 'cancelled', 'stalled'];
 /**
- * All statuses of a run, in the order of a run's life: the active ones (`scheduled`, `running`, `awaiting`, `paused`),
- * then the finished ones (`completed`, `failed`, `cancelled`, `stalled`).
+ * All statuses of a run, in the order of its life: the active statuses (`scheduled`, `running`, `awaiting`, `paused`),
+ * then the finished statuses (`completed`, `failed`, `cancelled`, `stalled`).
  *
  * @example
  * const finished = runStatuses.filter(isFinished);
@@ -34,15 +34,16 @@ export const finishedStatuses: readonly RunStatus[] = ['completed', 'failed', 'c
 export const runStatuses: readonly RunStatus[] = [...activeStatuses, ...finishedStatuses];
 
 /**
- * The number of runs by status, as `DistributedOrchestrator.countRuns` returns it. Each status has a count: 0 if no run
- * has the status.
+ * The number of runs by status, as `DistributedOrchestrator.countRuns` returns it. A status that no run has is counted
+ * as
+ * 0.
  *
  * @example
  * const { running, failed } = await orchestrator.countRuns();
  */
 export type RunCounts = Readonly<Record<RunStatus, number>>;
 
-/** Completes counts of some statuses: adds 0 for each status that is missing. */
+/** Completes counts of some statuses by adding 0 for each missing status. */
 export function countsFrom(entries: Iterable<readonly [status: RunStatus, count: number]>): RunCounts {
   const counts = Object.fromEntries(runStatuses.map((status) => [status, 0])) as Record<RunStatus, number>;
   for (const [status, count] of entries) counts[status] += count;
@@ -50,7 +51,7 @@ export function countsFrom(entries: Iterable<readonly [status: RunStatus, count:
 }
 
 /**
- * Returns true if the status is a finished one: `completed`, `failed`, `cancelled` or `stalled`. A failed, cancelled or
+ * Returns true if the status is finished: `completed`, `failed`, `cancelled` or `stalled`. A failed, cancelled or
  * stalled run can be retried; a completed run is final.
  *
  * @param status - the status of a run
@@ -63,35 +64,35 @@ export function isFinished(status: RunStatus): boolean {
 }
 
 /**
- * The record of a run: its workflow, status, times, and result. `DistributedOrchestrator.run`, `listRuns` and
- * `waitForCompletion` return it. All times are in epoch milliseconds by the engine's clock.
+ * The record of a run: its workflow, status, times, and result. Returned by `DistributedOrchestrator.run`, `listRuns`
+ * and `waitForCompletion`. All times are in epoch milliseconds by the engine's clock.
  *
- * @typeParam Output - the type of the last node's output. The caller states it; nothing checks it
+ * @typeParam Output - the type of the last node's output, as declared by the caller. It is not checked
  */
 export interface RunInfo<Output = unknown> {
   readonly runId: string;
   /**
-   * A number that tells the run from other runs with the same id, before and after it. `undefined` for a run that was
+   * A number that distinguishes the run from earlier and later runs with the same id. `undefined` for a run that was
    * started by a version up to 0.7.
    */
   readonly incarnation?: number | undefined;
   /** The id of the workflow. */
   readonly workflow: string;
-  /** The version of the workflow: the one its author gave, or a hash of its nodes and edges. */
+  /** The version of the workflow: the version that its author set, or a hash of its nodes and edges. */
   readonly version: string;
   readonly status: RunStatus;
   /** The priority, from 0, which goes first, to 2097151. */
   readonly priority: number;
   readonly createdAt: number;
-  /** When the run starts or started. Later than `createdAt` if the start was delayed. */
+  /** Time at which the run starts or has started. Later than `createdAt` if the start was delayed. */
   readonly startAt: number;
-  /** When the last entry of the run's journal was committed. */
+  /** Time at which the last entry of the run's journal was committed. */
   readonly updatedAt: number;
-  /** When the run ended; `undefined` while it has not. */
+  /** Time at which the run ended; `undefined` for an active run. */
   readonly finishedAt: number | undefined;
-  /** When the run is cancelled because of its timeout; `undefined` for never. */
+  /** Time at which the run is cancelled because of its timeout; `undefined` without a timeout. */
   readonly deadline: number | undefined;
-  /** Milliseconds for which the run is kept after its end; `undefined` for ever. */
+  /** Milliseconds for which the run is kept after it has ended; `undefined` keeps it forever. */
   readonly retention: number | undefined;
   /** The output of the last node. Undefined until the run has completed. */
   readonly output: Output;
@@ -100,16 +101,16 @@ export interface RunInfo<Output = unknown> {
 }
 
 /**
- * The record of a run as an engine stores it. Like `RunInfo`, except that the output is text, as the serializer of a
- * worker wrote it.
+ * The record of a run as an engine stores it. Like `RunInfo`, except that the output is the text that a worker's
+ * serializer wrote.
  */
 export interface RunRecord extends Omit<RunInfo, 'output'> {
   readonly output: string | undefined;
 }
 
 /**
- * A filter for `DistributedOrchestrator.listRuns`. A run must match all fields that are given. Without any, the newest
- * 50 runs are listed.
+ * A filter for `DistributedOrchestrator.listRuns`. A run must match all fields that are set. Without any field, the
+ * newest 50 runs are listed.
  *
  * @example
  * const { runs, cursor } = await orchestrator.listRuns({ status: 'failed', workflow: 'order', limit: 20 });
@@ -123,24 +124,24 @@ export interface RunFilter {
   readonly version?: string | undefined;
   /** The earliest time of creation, in epoch milliseconds. Default: no limit. */
   readonly after?: number | undefined;
-  /** An upper limit of the time of creation, in epoch milliseconds: only runs created before it. Default: no limit. */
+  /** Exclusive upper limit of the time of creation, in epoch milliseconds. Default: no limit. */
   readonly before?: number | undefined;
   /**
-   * A text that the id or the error of the run contains, from 1 to 500 characters. Upper and lower case of ASCII
-   * letters are treated as equal. There are no wildcards. Default: all runs.
+   * A text that the id or the error of the run contains, from 1 to 500 characters. The case of ASCII letters is
+   * ignored. There are no wildcards. Default: all runs.
    */
   readonly text?: string | undefined;
   /** The order by time of creation: `newest` or `oldest` first. Default: `newest`. */
   readonly order?: 'newest' | 'oldest' | undefined;
   /** Maximum number of runs: a whole number from 1 to 1000. Default: 50. */
   readonly limit?: number | undefined;
-  /** The `cursor` of the page before. Default: the first page. */
+  /** The `cursor` of the previous page. Default: the first page. */
   readonly cursor?: string | undefined;
 }
 
 /**
- * A query for `RunInfoStore.listRuns`: a `RunFilter` with its defaults filled in. `undefined` for a field means that
- * any value matches. A run must match all other fields.
+ * A query for `RunInfoStore.listRuns`: a `RunFilter` with its defaults filled in. A run must match all fields. A field
+ * that is `undefined` matches any value.
  */
 export interface RunQuery {
   readonly statuses: readonly RunStatus[] | undefined;
@@ -148,13 +149,13 @@ export interface RunQuery {
   readonly version: string | undefined;
   /** The earliest time of creation: a whole number, in epoch milliseconds. */
   readonly after: number;
-  /** Only runs created before this time: a whole number, in epoch milliseconds. */
+  /** Exclusive upper limit of the time of creation: a whole number, in epoch milliseconds. */
   readonly before: number;
-  /** A text that the id or the error contains. Upper and lower case of ASCII letters are treated as equal. */
+  /** A text that the id or the error contains. The case of ASCII letters is ignored. */
   readonly text: string | undefined;
   readonly order: 'newest' | 'oldest';
   readonly limit: number;
-  /** The last run of the page before: only runs after it match. */
+  /** The last run of the previous page. Only runs after it match. */
   readonly cursor: RunCursor | undefined;
 }
 

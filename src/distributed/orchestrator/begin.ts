@@ -10,19 +10,19 @@ import { isFinished, type RunRecord } from '../run-info.js';
 import type { KnownWorkflow } from '../workflows/workflows.js';
 
 /**
- * The result of `DistributedOrchestrator.start`: the id of the run, and whether the run was started by this call or
- * existed before. Use it to tell a first start from a repeated one.
+ * The result of `DistributedOrchestrator.start`: the id of the run, and a flag that tells a first start from a repeated
+ * one.
  */
 export interface StartedRun {
   readonly id: string;
   /** @deprecated Since 0.9: use `id`. */
   readonly runId: string;
   /**
-   * A number that tells the run from other runs with the same id, before and after it. `undefined` for a run that was
+   * A number that distinguishes the run from earlier and later runs with the same id. `undefined` for a run that was
    * started by a version up to 0.7.
    */
   readonly incarnation: number | undefined;
-  /** If true, a run with this id existed already and nothing was started. */
+  /** If true, a run with this id already existed, and nothing was started. */
   readonly existed: boolean;
 }
 
@@ -33,8 +33,8 @@ export interface Beginning extends Omit<NewRun, 'snapshot'> {
 }
 
 /**
- * Stores a run and queues its first jobs. A repeated start queues the first jobs again, in case the earlier start died
- * before it queued them. They have the same ids, so the queue holds them once.
+ * Stores a run and queues its first jobs. A repeated start queues the first jobs again, in case the program that
+ * started the run died before it queued them. The jobs have the same ids, so the queue contains each of them once.
  *
  * @throws {RunExistsError} if a run of another workflow has this id
  * @throws {WorkflowChangedError} if the existing run was started with another graph of the workflow
@@ -43,7 +43,8 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
   const { workflow, snapshot, ...rest } = beginning;
   const { record, now, seq } = await engine.begin({ ...rest, snapshot: JSON.stringify(snapshot) });
   const { runId, incarnation } = record;
-  // Compares incarnations, because an engine that repeats `begin` may find the run that its first call has started.
+  // Incarnations are compared, because an engine that repeats `begin` may find the run that its first attempt has
+  // started.
   const existed = incarnation !== beginning.record.incarnation;
   const started = { id: runId, runId, incarnation, existed };
   if (existed && !isOf(workflow, record)) throw new RunExistsError(runId, record.workflow, record.version);
@@ -59,7 +60,7 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
 }
 
 /**
- * Compares workflow and version. Versions up to 0.6 computed another version for a workflow whose author gives none.
+ * Compares workflow and version. Versions up to 0.6 computed a different version for a workflow whose author sets none.
  */
 function isOf({ id, version, versionBefore }: KnownWorkflow, record: RunRecord): boolean {
   return record.workflow === id && (record.version === version || record.version === versionBefore);

@@ -18,7 +18,7 @@ import { baseOf, ComposedEngine, type Stores } from './composed.js';
 import type { OrchestratorOptions } from './options.js';
 import { DistributedOrchestrator } from './orchestrator.js';
 
-/** The stores that must be given if there is no `engine(...)`. The other stores always fall back to the engine's. */
+/** The stores that are required if there is no `engine(...)`. All other stores default to the engine's stores. */
 const needed = [
   'queue',
   'contextStore',
@@ -45,18 +45,18 @@ const methods: { readonly [Name in keyof Stores]: readonly Exclude<keyof Stores[
 // biome-ignore lint/suspicious/noExplicitAny: the context of a flow that is data may hold anything
 type Unknown = any;
 
-/** The context of the first workflow, which `startRun` starts by default. `never` as long as no workflow was added. */
+/** The context of the first workflow, which `startRun` starts by default. `never` until a workflow is added. */
 type First<State extends object, Own extends object> = [State] extends [never] ? Own : State;
 
 /**
  * Builds a `DistributedOrchestrator` from workflows and an engine, or from workflows and the stores of one engine.
  *
- * A store of your own replaces the engine's store for reading. Its `engine` property names the engine that it belongs
- * to, which still writes everything that a commit changes. To let workers use the same stores, pass them
+ * A custom store replaces the engine's store for reading. Its `engine` property refers to the engine to which the store
+ * belongs. That engine still writes everything that a commit changes. To let workers use the same stores, pass them
  * `orchestrator.engine`.
  *
  * An orchestrator without workflows can still list, start and control runs of every workflow whose graph is stored on
- * the engine. Programs that start or execute a workflow store its graph there.
+ * the engine. The graph is stored there by programs that start or execute the workflow.
  *
  * @example
  * const orchestrator = new OrchestratorBuilder().workflow(flow).engine(redis(url)).build();
@@ -68,8 +68,8 @@ export class OrchestratorBuilder<State extends object = never> {
   readonly #options: { -readonly [Name in 'runtime' | 'maxPayload' | 'retention']?: OrchestratorOptions[Name] } = {};
 
   /**
-   * Adds a workflow: a flow or a blueprint. Can be called any number of times, also for several versions of one
-   * workflow. `startRun` starts the first one.
+   * Adds a workflow: a flow or a blueprint. Can be called any number of times, even for several versions of one
+   * workflow. `startRun` starts the workflow that was added first.
    */
   workflow<Own extends object>(workflow: FlowNode<Own>): OrchestratorBuilder<First<State, Own>>;
   workflow(workflow: Workflow): OrchestratorBuilder<First<State, Unknown>>;
@@ -79,7 +79,7 @@ export class OrchestratorBuilder<State extends object = never> {
   }
 
   /**
-   * Uses an engine and all its stores, except for stores that are given by their own methods.
+   * Uses an engine and all its stores, except for stores that are set by their own methods.
    *
    * @throws {ValidationError} for a value that is not an engine
    */
@@ -125,7 +125,7 @@ export class OrchestratorBuilder<State extends object = never> {
   }
 
   /**
-   * Sets the runtime whose registry and serializer are used. Default: a new `FlowRuntime`, whose registry is empty, so
+   * Sets the runtime, whose registry and serializer are used. Default: a new `FlowRuntime`, whose registry is empty, so
    * blueprints that use registered functions are refused.
    */
   runtime(runtime: FlowRuntime): this {
@@ -133,15 +133,15 @@ export class OrchestratorBuilder<State extends object = never> {
     return this;
   }
 
-  /** Sets the maximum size of a context, an input or a signal as text, in bytes, at least 1024. Default: 1 MiB. */
+  /** Sets the maximum size, in bytes, of the text of a context, an input or a signal. At least 1024. Default: 1 MiB. */
   maxPayload(bytes: number): this {
     this.#options.maxPayload = aPayloadLimit(bytes, 'maxPayload');
     return this;
   }
 
   /**
-   * Sets for how many milliseconds a finished run is kept, unless it was started with a `retention` of its own.
-   * Default: for ever.
+   * Sets the milliseconds for which a finished run is kept, unless it was started with its own `retention`. Default:
+   * forever.
    */
   retention(milliseconds: number): this {
     this.#options.retention = aRetention(milliseconds, 'retention');
@@ -166,7 +166,10 @@ export class OrchestratorBuilder<State extends object = never> {
     return this;
   }
 
-  /** The engine with the given stores in place of its own. All must belong to one engine, since commits are atomic. */
+  /**
+   * Returns the engine with the given stores in place of its own. All stores must belong to one engine, because commits
+   * are atomic.
+   */
   #theEngine(): Engine {
     const given = Object.entries(this.#stores) as [keyof Stores, { readonly engine: Engine }][];
     const [first] = given;

@@ -4,10 +4,10 @@ import { WorkflowNotFoundError } from '../errors.js';
 import { workflowFrom } from '../workflows/blueprint-text.js';
 import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 
-/** Milliseconds for which a graph that was read is reused without reading it again. */
+/** Milliseconds for which a graph is used before it is read again. */
 const freshFor = 10_000;
 
-/** Maximum number of graphs from the engine that are kept in memory. */
+/** Maximum number of graphs read from the engine that are kept in memory. */
 const mostKept = 100;
 
 interface Read {
@@ -17,10 +17,11 @@ interface Read {
 }
 
 /**
- * The workflows that an orchestrator can use: those that it was given, and those whose graphs are stored on the engine.
+ * The workflows that an orchestrator can use: the workflows that it was given, and the workflows whose graphs are
+ * stored on the engine.
  */
 export class Catalogue {
-  /** Workflows that were read from the engine. The most recently read is last. */
+  /** Workflows that were read from the engine, the most recently read last. */
   readonly #read = new Map<string, Read>();
 
   constructor(
@@ -28,7 +29,7 @@ export class Catalogue {
     private readonly workflows: Workflows,
   ) {}
 
-  /** Lists all workflows, those on the engine first. */
+  /** Lists all workflows, starting with those on the engine. */
   async list(): Promise<WorkflowVersion[]> {
     const stored = await this.engine.workflowStore.list();
     const known = new Set(stored.map(keyOf));
@@ -41,7 +42,7 @@ export class Catalogue {
   }
 
   /**
-   * @param version - the version. Default: the last version that was given here; if none was, the last that was stored
+   * @param version - the version. Default: the last version given to this orchestrator, or else the last one stored
    *   on the engine
    * @throws {WorkflowNotFoundError} for a workflow that was not given and is not on the engine
    */
@@ -60,8 +61,8 @@ export class Catalogue {
   }
 
   /**
-   * Returns a workflow from the engine. Reads it again after `freshFor`, since its graph may have changed under the
-   * same version.
+   * Returns a workflow from the engine. After `freshFor` the workflow is read again, because its graph may have changed
+   * under the same version.
    */
   async #stored(of: WorkflowVersion): Promise<KnownWorkflow | undefined> {
     const key = keyOf(of);

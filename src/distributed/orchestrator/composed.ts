@@ -16,7 +16,7 @@ import type {
   WorkQueue,
 } from '../contracts.js';
 
-/** The parts of an engine that can be given one by one, under the names that they have in an engine. */
+/** The properties of an engine that can be set one by one, under the names that they have in an engine. */
 export type Stores = Pick<
   Engine,
   | 'queue'
@@ -44,7 +44,7 @@ export class ComposedEngine implements Engine, Stores {
   readonly workflowStore: WorkflowStore;
 
   constructor(
-    /** The engine that begins and commits. */
+    /** The engine that begins runs and commits entries. */
     readonly base: Engine,
     stores: Partial<Stores>,
   ) {
@@ -90,7 +90,7 @@ export class ComposedEngine implements Engine, Stores {
   }
 }
 
-/** Returns the engine that commits: for a composed engine, its base. */
+/** Returns the engine that commits. For a composed engine, this is its base. */
 export function baseOf(engine: Engine): Engine {
   return engine instanceof ComposedEngine ? baseOf(engine.base) : engine;
 }

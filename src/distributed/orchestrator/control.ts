@@ -68,7 +68,7 @@ export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
     'only a run that failed, stalled or was cancelled can be retried',
     isDone,
   );
-  // Read the record again: a retried run has no deadline.
+  // Reads the record again, because a retried run has no deadline.
   await handle.refresh();
   await enqueueAll(engine, handle);
   await concludeBeside(engine.queue, handle);
@@ -78,7 +78,7 @@ export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
 interface Signal {
   readonly event: string;
   readonly payload: string;
-  /** The caller's id of the signal. Signals of one run with equal ids count once. */
+  /** The caller's id for the signal. Signals of a run with equal ids count as one. */
   readonly id: string | undefined;
 }
 
@@ -97,20 +97,26 @@ export async function signal(engine: Engine, handle: RunHandle, given: Signal): 
     if (id !== undefined && (await hasEntry(engine, handle.runId, isIt))) return;
     throw new RunStateError(handle.runId, handle.status, 'send signals only to a run that has not ended');
   }
-  // The signal is a duplicate, and the run has ended.
+  // The run has ended, so the signal is a duplicate.
   if (isFinished(handle.status)) return;
   await enqueueAll(engine, handle);
   await concludeBeside(engine.queue, handle);
 }
 
-/** Returns the reason why a run was cancelled, as an error: a `TimeoutError` if its deadline passed. */
+/**
+ * Returns the reason why a run was cancelled, as an error. If the deadline of the run has passed, the error is a
+ * `TimeoutError`.
+ */
 export function reasonOf(error: string | undefined, deadline: number | undefined): unknown {
   const timedOut = /^TimeoutError: "(.*)" timed out after (\d+) ms$/s.exec(error ?? '');
   if (deadline === undefined || timedOut === null) return new Error(error ?? 'cancelled');
   return new TimeoutError(timedOut[1] as string, Number(timedOut[2]));
 }
 
-/** Returns the status of a run that is resumed or retried: `scheduled` if its start is yet to come, else `running`. */
+/**
+ * Returns the status of a run that is resumed or retried: `scheduled` if its start is still to come, otherwise
+ * `running`.
+ */
 function statusOf({ record: { createdAt, startAt }, now }: RunHandle): RunStatus {
   return startAt > createdAt && startAt > now ? 'scheduled' : 'running';
 }
@@ -119,8 +125,8 @@ function statusOf({ record: { createdAt, startAt }, now }: RunHandle): RunStatus
  * Commits an entry that changes the status of a run.
  *
  * @param otherwise - the end of the error message if the status does not allow the entry
- * @param isDone - returns true if the run already has the requested status, since an earlier call whose answer was lost
- *   has succeeded. Default: always false
+ * @param isDone - returns true if the run already has the requested status, because an earlier call whose answer was
+ *   lost has succeeded. Default: always false
  */
 async function say(
   handle: RunHandle,
@@ -134,7 +140,7 @@ async function say(
   if (verdict === 'refused' && !(await isDone())) throw new RunStateError(handle.runId, handle.status, otherwise);
 }
 
-/** Commits an entry. Its slot makes sure that the entry is added once, even if the call to the engine is repeated. */
+/** Commits an entry. Its slot ensures that the entry is added only once, even if the call to the engine is repeated. */
 function commit(
   handle: RunHandle,
   entry: RunEntry,
@@ -145,7 +151,7 @@ function commit(
   return handle.commit({ entry, during, becomes, slot, number: 1 });
 }
 
-/** Returns true if the journal has an entry that matches. Entries of long ago may have been dropped. */
+/** Returns true if the journal contains a matching entry. Old entries may have been dropped. */
 async function hasEntry({ checkpointStore }: Engine, runId: string, isIt: (entry: Entry) => boolean): Promise<boolean> {
   for await (const { entries } of pagesOf(checkpointStore, runId)) {
     if (entries.some(({ text }) => isIt(readEntry(text)))) return true;
@@ -153,7 +159,7 @@ async function hasEntry({ checkpointStore }: Engine, runId: string, isIt: (entry
   return false;
 }
 
-/** Queues the jobs of all work items of a run. Jobs that are already in the queue stay as they are. */
+/** Queues the jobs of all work items of a run. Jobs that are already in the queue are left unchanged. */
 async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
   if (handle.status === 'paused') return;
   const items = [...handle.replica.ledger.values()].filter(({ job, parent }) => job !== undefined && job !== parent);
@@ -161,8 +167,8 @@ async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
 }
 
 /**
- * Checks that some node waits for the event. A workflow with sub-flows or batches accepts every name, since these may
- * wait for any event.
+ * Checks that a node of the workflow waits for the event. A workflow with sub-flows or batches accepts every name,
+ * because these may wait for any event.
  */
 function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
   const isOpen = plan.nodes.some(({ uses }) => uses === 'subflow' || uses === 'batch');

@@ -10,7 +10,7 @@ import { RunStateError } from '../errors.js';
 import { anEngine } from '../run/options.js';
 import { DistributedOrchestrator } from './orchestrator.js';
 
-/** Options of `flow.run` that have no meaning on a fleet: workers have their own, and every run is saved. */
+/** Options of `flow.run` that have no meaning on a fleet, because workers have their own and every run is saved. */
 const elsewhere = ['orchestrator', 'checkpoint', 'concurrency', 'failFast', 'maxVisits', 'params'] as const;
 
 /**
@@ -25,7 +25,7 @@ export class DistributedExecutor implements IExecutor {
 
   /**
    * @param engine - the engine of the fleet
-   * @param runtime - the runtime whose serializer and registry are used. Default: a new one
+   * @param runtime - the runtime, whose serializer and registry are used. Default: a new runtime
    */
   constructor(
     private readonly engine: Engine,
@@ -35,8 +35,9 @@ export class DistributedExecutor implements IExecutor {
   }
 
   /**
-   * Starts a run and waits until it has ended, also while the run waits for signals. When `options.signal` aborts, the
-   * run is cancelled. If the signal has already aborted, the result is `cancelled` and the engine is not called.
+   * Starts a run and waits until it has ended, even while the run itself waits for signals. When `options.signal`
+   * aborts, the run is cancelled. If the signal has already aborted, the result is `cancelled` and the engine is not
+   * called.
    *
    * @throws {ValidationError} for an option that has no meaning on a fleet, such as `concurrency`
    */
@@ -50,7 +51,7 @@ export class DistributedExecutor implements IExecutor {
       if (read[name] !== undefined) throw invalid(name, 'left out: it has no effect on a fleet', read[name]);
     }
     const { runId = randomUUID(), input, timeout, signal } = read;
-    // A run that is aborted before its start executes no node, so running it in process gives the same result.
+    // A run that is aborted before its start executes no node, so running it in this process gives the same result.
     if (signal?.aborted) return this.runtime.run(flow, context, { runId, input, signal });
     const orchestrator = this.#orchestratorOf(flow);
     await orchestrator.startRun(context, input, { id: runId, timeout });
@@ -69,7 +70,7 @@ export class DistributedExecutor implements IExecutor {
     } catch (error) {
       if (!signal?.aborted) throw error;
       await orchestrator.cancel(runId, reasonFrom(signal.reason)).catch((refused) => {
-        // The run ended before it could be cancelled.
+        // `RunStateError` means that the run ended before it could be cancelled, so the error is ignored.
         if (!(refused instanceof RunStateError)) throw refused;
       });
     }

@@ -16,22 +16,22 @@ export interface OrchestratorOptions<
   /** The queue and the stores of the fleet. The workers use the same engine. */
   readonly engine: Engine;
   /**
-   * Flows or blueprints: any number, and any number of versions of each. `startRun` starts the first one. Default:
+   * Flows or blueprints: any number, and any number of versions of each. `startRun` starts the first workflow. Default:
    * none; the orchestrator then works with all workflows whose graphs are stored on the engine.
    */
   readonly workflows?: readonly [FlowNode<State>, ...Workflow[]] | readonly Workflow[] | undefined;
   /**
-   * The runtime whose registry and serializer are used. Default: a new `FlowRuntime`, whose registry is empty, so
+   * The runtime, whose registry and serializer are used. Default: a new `FlowRuntime`, whose registry is empty, so
    * blueprints that use registered functions are refused.
    */
   readonly runtime?: FlowRuntime | undefined;
-  /** Maximum size of a context, an input or a signal as text, in bytes, at least 1024. Default: 1 MiB. */
+  /** Maximum size, in bytes, of the text of a context, an input or a signal. At least 1024. Default: 1 MiB. */
   readonly maxPayload?: number | undefined;
-  /** Milliseconds for which a finished run is kept, unless the run has a `retention` of its own. Default: for ever. */
+  /** Milliseconds for which a finished run is kept, unless the run has its own `retention`. Default: forever. */
   readonly retention?: number | undefined;
   /**
-   * A signal that ends all waiting of the orchestrator when it aborts, as `close` does: pending `waitForCompletion`
-   * calls reject with its reason. Default: none.
+   * A signal that ends all waiting of the orchestrator when it aborts, like `close`. Pending `waitForCompletion` calls
+   * then reject with the signal's reason. Default: none.
    */
   readonly signal?: AbortSignal | undefined;
 }

@@ -34,9 +34,9 @@ import { Waiting } from './waiting.js';
  * Starts, observes and controls the runs of a fleet. The nodes of the runs are executed by workers
  * (`DistributedWorker`). Any number of orchestrators can share an engine.
  *
- * An orchestrator also works with runs of workflows whose code it does not have, through the graphs stored on the
- * engine. Without the code there are no merge functions: for a key of the context that has one, `context()` returns the
- * value that was written last.
+ * An orchestrator also works with runs of workflows whose code it does not have, by means of the graphs stored on the
+ * engine. Without the code, there are no merge functions. For a key of the context that has a merge function,
+ * `context()` then returns the value that was written last.
  *
  * @example
  * const orchestrator = new DistributedOrchestrator({ engine: redis(url), workflows: [flow] });
@@ -68,12 +68,12 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Starts a run of the first workflow, or of the one named by `options.workflow`. When the promise resolves, the run
-   * is stored and will be executed. If a run with `options.id` exists already, nothing is started and its id is
+   * Starts a run of the first workflow, or of the workflow named by `options.workflow`. When the promise resolves, the
+   * run is stored and will be executed. If a run with `options.id` already exists, nothing is started and the id is
    * returned; use `start` to tell the two cases apart.
    *
    * @param context - the initial data of the run: a plain object, or a `WorkflowCtx`. Default: empty
-   * @param input - the input of the nodes that no edge leads to. Default: undefined
+   * @param input - the input of the nodes without an incoming edge. Default: undefined
    * @param options - the `id`, `delay`, `priority`, `timeout` and `retention` of the run, and the `workflow` with its
    *   `version`. Default: `{}`
    * @returns the id of the run
@@ -95,17 +95,17 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Starts a run of a workflow, and reports whether the run was started or existed already. Starting again with the
-   * same `id` starts nothing new, so a start can be repeated after an error.
+   * Starts a run of a workflow, and reports if a run with the id already existed. Starting again with the same `id`
+   * starts nothing new, so a start can be repeated after an error.
    *
-   * @param workflow - a flow, or the id of a workflow that the orchestrator was given or whose graph is on the engine.
-   *   If the orchestrator was not given the flow, it observes the run through the graph
+   * @param workflow - a flow, or the id of a workflow that the orchestrator was given or whose graph is on the
+   *   engine. If the orchestrator was not given the flow, it observes the run through the graph
    * @param request - `context`, `input`, `id` and the other settings of the run. Default: an empty context, no input
-   * @returns `id`; `existed`: if true, a run with this id existed already and nothing was started; `incarnation`: a
-   *   number that tells the run from earlier and later runs with its id
+   * @returns `id`; `existed`: if true, a run with this id already existed and nothing was started; `incarnation`: a
+   *   number that distinguishes the run from earlier and later runs with its id
    *
    * Throws the errors of `startRun`, a `BlueprintError` for a flow that is not valid, and a `ValidationError` for a
-   * flow whose graph differs from the one that the orchestrator was given under the same id and version.
+   * flow whose graph differs from the graph that the orchestrator was given under the same id and version.
    *
    * @example
    * const { existed } = await orchestrator.start(order, { id: 'order-42', context: { cents: 999 } });
@@ -132,7 +132,8 @@ export class DistributedOrchestrator<
    * Cancels a run. Queued work is removed. The signals of nodes that are being executed abort within a second, and the
    * results of these nodes are discarded.
    *
-   * Can be repeated after an `EngineError`: a run that was already cancelled for the same reason is left as it is.
+   * Can be repeated after an `EngineError`, because a run that was already cancelled for the same reason is left
+   * unchanged.
    *
    * @param reason - stored as the `error` of the run: at most 2000 characters. Default: `cancelled`
    * @throws {RunNotFoundError} for an unknown run
@@ -143,7 +144,8 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Pauses a run: nodes that are being executed end, and no further nodes start. Does nothing for a paused run.
+   * Pauses a run. Nodes that are being executed continue to their end, but no further nodes start. Does nothing for a
+   * paused run.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {RunStateError} for a run that has ended
@@ -153,8 +155,8 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Resumes a paused run. Before its start, the run becomes scheduled again. For a run that is not paused, `resume`
-   * queues jobs that are missing from the queue.
+   * Resumes a paused run. If the start of the run is still to come, the run becomes scheduled again. For a run that is
+   * not paused, `resume` queues jobs that are missing from the queue.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {RunStateError} for a run that has ended
@@ -165,9 +167,10 @@ export class DistributedOrchestrator<
 
   /**
    * Retries a run that failed, stalled or was cancelled. Nodes that failed or were interrupted are executed again;
-   * completed nodes are not. The run loses its deadline. Before its start, the run becomes scheduled again.
+   * completed nodes are not. The run loses its deadline. If the start of the run is still to come, the run becomes
+   * scheduled again.
    *
-   * Can be repeated after an `EngineError`: a run that was already retried and is active is left as it is.
+   * Can be repeated after an `EngineError`, because a run that was already retried and is active is left unchanged.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {RunStateError} for a run that is completed, or active without having been retried
@@ -177,16 +180,16 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Delivers an event to the nodes of a run that wait for it. An event that arrives before its node waits is kept for
-   * the node.
+   * Delivers an event to the nodes of a run that wait for it. If an event arrives before a node waits for it, the event
+   * is kept for the node.
    *
    * @param event - the name of the event
    * @param payload - the value that the nodes receive. Default: null
-   * @param options - `id`: an id of this signal, at most 500 characters. Signals with the same id count once, so a
-   *   signal can be sent again after an `EngineError`. Default: each call is a signal of its own
+   * @param options - `id`: an id for this signal, at most 500 characters. Signals with the same id count as one, so a
+   *   signal can be sent again after an `EngineError`. Default: each call is a separate signal
    * @throws {RunNotFoundError} for an unknown run
    * @throws {RunStateError} for a run that has ended
-   * @throws {ValidationError} for an event that no node of the workflow waits for
+   * @throws {ValidationError} for an event for which no node of the workflow waits
    * @throws {SerializationError} for a payload that cannot be serialized
    * @throws {PayloadError} for a payload that is larger than `maxPayload`
    */
@@ -198,8 +201,8 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Removes a silent worker, such as one that has died, from the list of workers. A worker that comes back is listed
-   * again.
+   * Removes a silent worker, for example a worker that has died, from the list of workers. A worker that returns is
+   * listed again.
    *
    * @returns true if the worker was listed
    * @throws {WorkerAliveError} for a worker that is alive
@@ -218,10 +221,10 @@ export class DistributedOrchestrator<
    * Waits until a run has ended: completed, failed, cancelled or stalled. Rejects with the signal's reason when
    * `options.signal` aborts, and with an `AbortError` when the orchestrator is closed.
    *
-   * @typeParam Output - the type of the last node's output. The caller states it; nothing checks it
+   * @typeParam Output - the type of the last node's output, as declared by the caller. It is not checked
    * @param options - `pollInterval` and `signal`; a number stands for `{ pollInterval }`. Default: `{}`
-   * @returns the record of the run, with its status and output. A failed run does not reject
-   * @throws {RunNotFoundError} for an unknown run, also if the run is removed meanwhile
+   * @returns the record of the run, with its status and output. Also resolves for a run that has failed
+   * @throws {RunNotFoundError} for an unknown run, or if the run is removed in the meantime
    */
   async waitForCompletion<Output = unknown>(
     runId: string,
@@ -232,10 +235,11 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Iterates over the events of a run, from its first event or from `options.after`, until the run has ended. With
-   * `follow: false`, iterates over the events so far. If a run has many thousands of events, early ones may be gone.
+   * Iterates over the events of a run until the run has ended, starting with the first event or after `options.after`.
+   * With `follow: false`, iterates only over the events so far. If a run has many thousands of events, the early events
+   * may have been dropped.
    *
-   * @throws {RunNotFoundError} for an unknown run, also if the run is removed meanwhile
+   * @throws {RunNotFoundError} for an unknown run, or if the run is removed in the meantime
    *
    * @example
    * for await (const { type, nodeId } of orchestrator.events(runId)) console.log(type, nodeId);
@@ -245,7 +249,7 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Removes a finished run: its record, journal, context and errors. The id can be used again afterwards.
+   * Removes a finished run: its record, journal, context and errors. Afterwards the id can be used again.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {RunStateError} for a run that has not ended
@@ -258,15 +262,15 @@ export class DistributedOrchestrator<
    * Removes all runs that ended before a time.
    *
    * @param options - `finishedBefore`: the time, in epoch milliseconds
-   * @returns the number of runs that were removed
+   * @returns the number of removed runs
    */
   async prune(options: { readonly finishedBefore: number }): Promise<number> {
     return prune(this.#runs, readPruneOptions(options).finishedBefore);
   }
 
   /**
-   * Ends all waiting of this orchestrator at once, whatever the timeout: pending `waitForCompletion` calls reject with
-   * an `AbortError`, and iterations of events end. The engine stays open, since it may be shared.
+   * Ends all waiting of this orchestrator at once, regardless of the timeout. Pending `waitForCompletion` calls reject
+   * with an `AbortError`, and iterations over events end. The engine stays open, because it may be shared.
    *
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */

@@ -3,10 +3,10 @@ import type { Codec } from '../../flow/run/index.js';
 import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
 
-/** Maximum number of characters of a key in a message. */
+/** Maximum number of characters of a key that a message quotes. */
 const longestKey = 100;
 
-/** Encodes values from callers as text, and checks their size. */
+/** Encodes values from callers as text and checks the size of the text. */
 export class Payloads {
   constructor(
     private readonly codec: Codec,
@@ -17,7 +17,7 @@ export class Payloads {
   /**
    * Encodes a value.
    *
-   * @param field - the name of the value in error messages
+   * @param field - the name of the value, for error messages
    * @throws {SerializationError} for a value that cannot be serialized
    * @throws {PayloadError} for a text that is too large
    */

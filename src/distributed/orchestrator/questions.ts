@@ -18,7 +18,11 @@ export abstract class Questions {
     this.#runs = runs;
   }
 
-  /** Returns the status of a run. @throws {RunNotFoundError} for an unknown run */
+  /**
+   * Returns the status of a run.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   */
   async status(runId: string): Promise<RunStatus> {
     const [status] = await this.#runs.engine.runInfoStore.getStatuses([aRunId(runId, 'runId')]);
     if (status === undefined) throw new RunNotFoundError(runId);
@@ -28,7 +32,7 @@ export abstract class Questions {
   /**
    * Returns the record of a run: its workflow, status, times, output and error.
    *
-   * @typeParam Output - the type of the last node's output. The caller states it; nothing checks it
+   * @typeParam Output - the type of the last node's output, as declared by the caller. It is not checked
    * @throws {RunNotFoundError} for an unknown run
    * @throws {SerializationError} for an output that cannot be decoded
    */
@@ -39,7 +43,7 @@ export abstract class Questions {
   /**
    * Lists runs, one page at a time. The output of a run is decoded when its `output` property is read.
    *
-   * @param filter - a filter; a status, or an array of statuses, stands for `{ status }`. Default: the newest 50 runs
+   * @param filter - a filter. A status, or an array of statuses, stands for `{ status }`. Default: the newest 50 runs
    * @throws {ValidationError} for a filter that is not valid
    */
   async listRuns(filter: RunFilter | RunStatus | readonly RunStatus[] = {}): Promise<RunPage> {
@@ -52,7 +56,8 @@ export abstract class Questions {
   }
 
   /**
-   * Lists all workflows in all versions: those whose graphs are on the engine, then those that only this program has.
+   * Lists all workflows in all versions: first the workflows whose graphs are on the engine, then the workflows that
+   * only this program has.
    */
   async listWorkflows(): Promise<readonly WorkflowVersion[]> {
     return this.#runs.catalogue.list();
@@ -61,8 +66,8 @@ export abstract class Questions {
   /**
    * Returns the graph of a workflow. If the orchestrator was not given the workflow, the graph is read from the engine.
    *
-   * @param version - the version. Default: the last version that the orchestrator was given; if none was, the last that
-   *   was stored on the engine
+   * @param version - the version. Default: the last version given to the orchestrator, or else the last one stored on
+   *   the engine
    * @throws {WorkflowNotFoundError} for a workflow that was not given and is not on the engine
    */
   async blueprint(workflow: string, version?: string): Promise<WorkflowBlueprint> {
@@ -70,7 +75,11 @@ export abstract class Questions {
     return this.#runs.catalogue.blueprint(aText(workflow, 'workflow'), wanted);
   }
 
-  /** Returns the last failures of a run in order, at most 1000. @throws {RunNotFoundError} for an unknown run */
+  /**
+   * Returns the last failures of a run in order, at most 1000.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   */
   async errors(runId: string): Promise<RunError[]> {
     const records = await this.#runs.engine.errorStore.getErrors(aRunId(runId, 'runId'));
     if (records === undefined) throw new RunNotFoundError(runId);
@@ -78,14 +87,18 @@ export abstract class Questions {
     return records.map((record) => ({ ...record, error: errorFrom(readError(codec, record.error, runId)) }));
   }
 
-  /** Returns counts and durations of a run's executions. @throws {RunNotFoundError} for an unknown run */
+  /**
+   * Returns counts and durations of a run's executions.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   */
   async metrics(runId: string): Promise<RunMetrics> {
     const metrics = await this.#runs.engine.metricsStore.getMetrics(aRunId(runId, 'runId'));
     if (metrics === undefined) throw new RunNotFoundError(runId);
     return metrics;
   }
 
-  /** Lists the workers of the fleet, and whether each is alive. */
+  /** Lists the workers of the fleet. Each worker is marked as alive or not. */
   async liveness(): Promise<Liveness[]> {
     const workers = await this.#runs.engine.livenessStore.list();
     return workers.map(({ workerId, alive, age }) => ({ workerId, alive, age }));
@@ -97,8 +110,9 @@ export abstract class Questions {
   }
 
   /**
-   * Lists the nodes of a run that are being executed or are still to be executed. @throws {RunNotFoundError} for an
-   * unknown run
+   * Lists the nodes of a run that are being executed or are still to be executed.
+   *
+   * @throws {RunNotFoundError} for an unknown run
    */
   async pendingWork(runId: string): Promise<PendingWork[]> {
     const { replica, status, record } = await this.#runs.open(runId);
@@ -112,7 +126,7 @@ export abstract class Questions {
   }
 
   /**
-   * Returns the input that the run was started with.
+   * Returns the input with which the run was started.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {SerializationError} for an input that cannot be decoded
@@ -125,7 +139,7 @@ export abstract class Questions {
   }
 
   /**
-   * Returns the current context of a run, including the outputs under the ids of their nodes.
+   * Returns the current context of a run, including the outputs of nodes under the ids of the nodes.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {SerializationError} for a value that cannot be decoded
@@ -135,8 +149,8 @@ export abstract class Questions {
   }
 
   /**
-   * Returns the result of a run in the form in which `flow.run` returns it. A paused or scheduled run has the status
-   * `running` there.
+   * Returns the result of a run in the form that `flow.run` returns. The status of a paused or scheduled run is
+   * `running` in this form.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {SerializationError} for a value that cannot be decoded

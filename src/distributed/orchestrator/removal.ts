@@ -4,14 +4,22 @@ import { finishedStatuses, isFinished, type RunRecord } from '../run-info.js';
 import type { Runs } from './runs.js';
 import type { RunPage } from './views.js';
 
-/** Removes a finished run. @throws {RunStateError} for a run that has not ended */
+/**
+ * Removes a finished run.
+ *
+ * @throws {RunStateError} for a run that has not ended
+ */
 export async function removeRun(runs: Runs, runId: string): Promise<void> {
   const record = await runs.record(runId);
   if (!isFinished(record.status)) throw new RunStateError(runId, record.status, 'cancel it before deleting it');
   await remove(runs, record);
 }
 
-/** Removes all runs that ended before a time, in epoch milliseconds. @returns the number of removed runs */
+/**
+ * Removes all runs that ended before a time, in epoch milliseconds.
+ *
+ * @returns the number of removed runs
+ */
 export async function prune(runs: Runs, finishedBefore: number): Promise<number> {
   let removed = 0;
   for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
@@ -33,8 +41,8 @@ export async function prune(runs: Runs, finishedBefore: number): Promise<number>
 }
 
 /**
- * Removes a run and the job of its deadline, which may still be queued if the worker that ended the run died before
- * removing it.
+ * Removes a run and the job of its deadline. The job may still be queued if the worker that ended the run died before
+ * it removed the job.
  */
 async function remove({ engine }: Runs, run: Pick<RunRecord, 'runId' | 'incarnation' | 'deadline'>): Promise<void> {
   await purgeDeadline(engine.queue, run);

@@ -7,16 +7,16 @@ import { errorFrom } from './views.js';
 
 /**
  * An event of a run, as `DistributedOrchestrator.events` returns it: a node has ended or waits, or the run itself was
- * paused, resumed, signalled or ended. Fields that do not apply to `type` are undefined.
+ * paused, resumed, signalled or ended. Fields that do not apply to the `type` are undefined.
  */
 export interface RunEvent {
-  /** The number of the event within the run, from 1. Pass it as `after` to continue behind this event. */
+  /** The number of the event within the run, from 1. Pass the number as `after` to continue after this event. */
   readonly seq: number;
-  /** When the event was committed, by the engine's clock, in epoch milliseconds. */
+  /** Time of the commit by the engine's clock, in epoch milliseconds. */
   readonly time: number;
   /**
-   * The kind of event. `recovered`: a fallback stood in for a failed node. `item`: an element of a batch completed.
-   * `due`: the time that a node waited for has come. `concluded`: the run has ended or waits; `status` says which.
+   * The kind of event. `recovered`: a fallback replaced a failed node. `item`: an element of a batch completed. `due`:
+   * the time for which a node waited has come. `concluded`: the run has ended or waits; see `status`.
    */
   readonly type:
     | 'completed'
@@ -51,9 +51,9 @@ export interface RunEvent {
 }
 
 /**
- * Converts an entry of a journal to an event; `undefined` for an entry that is internal.
+ * Converts an entry of a journal to an event. Returns `undefined` for an internal entry.
  *
- * @throws {SerializationError} for an output that cannot be decoded; the message names run and event
+ * @throws {SerializationError} for an output that cannot be decoded; the message names the run and the event
  */
 export function eventOf(runId: string, { seq, time, text }: JournalEntry, codec: Codec): RunEvent | undefined {
   const outputOf = (output: string | undefined) =>

@@ -20,7 +20,11 @@ export class Runs {
     this.catalogue = new Catalogue(engine, workflows);
   }
 
-  /** Opens a run: reads its record and its whole journal. @throws {RunNotFoundError} for an unknown run */
+  /**
+   * Opens a run: reads its record and its whole journal.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   */
   open(runId: string): Promise<RunHandle> {
     return openRun(this.engine, this.workflows, aRunId(runId, 'runId'), this.catalogue);
   }
@@ -32,7 +36,11 @@ export class Runs {
     return record;
   }
 
-  /** Returns a page of runs. @throws {ValidationError} for a filter that is not valid */
+  /**
+   * Returns a page of runs.
+   *
+   * @throws {ValidationError} for a filter that is not valid
+   */
   async page(filter: RunFilter | RunStatus | readonly RunStatus[]): Promise<RunPage> {
     const query = queryOf(filter);
     const records = await this.engine.runInfoStore.listRuns({ ...query, limit: query.limit + 1 });
@@ -45,7 +53,9 @@ export class Runs {
     return { ...record, output: this.#outputOf(record) };
   }
 
-  /** A run whose output is decoded on access, so that one unreadable output does not prevent a listing. */
+  /**
+   * Returns a run whose output is decoded when it is accessed, so that an unreadable output does not prevent a listing.
+   */
   #listed(record: RunRecord): RunInfo {
     const read = (): unknown => this.#outputOf(record);
     const output = { get: read, enumerable: true, configurable: true };

@@ -11,7 +11,7 @@ import type { Start } from './start-options.js';
 
 /** Starts runs. Builds the first record and the first snapshot of each run. */
 export class Starting {
-  /** @param retention - the retention of runs that are started without one, in milliseconds; `undefined` for ever */
+  /** @param retention - the default retention of runs, in milliseconds; `undefined` keeps them forever */
   constructor(
     private readonly runs: Runs,
     private readonly payloads: Payloads,
@@ -27,7 +27,7 @@ export class Starting {
     const carrier = captured();
     const input = this.payloads.encode(start.input, 'input');
     const incarnation = newIncarnation();
-    // Version 0.7 builds job ids from the epoch, too.
+    // Version 0.7 also builds job ids from the epoch.
     const snapshot = { flow, version, runId, input, values, carrier, graph, passed: {}, epoch: incarnation };
     const status: RunStatus = delay > 0 ? 'scheduled' : 'running';
     const record = {

@@ -3,10 +3,13 @@ import { callAfter, type LongTimer } from '../../shared/long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
 import { firstOf } from '../engines/persistence.js';
 
-/** Milliseconds to wait for the subscription before the status of a run is first read. */
+/** Milliseconds to wait for the subscription before the status of a run is read for the first time. */
 const soon = 1_000;
 
-/** Milliseconds before a failed subscription is tried again. The pause doubles from the first value to the longest. */
+/**
+ * Milliseconds before a failed subscription is tried again: the first pause, and the longest. The pause doubles each
+ * time.
+ */
 const firstPause = 1_000;
 const longestPause = 30_000;
 
@@ -17,7 +20,7 @@ export interface NextChange {
 }
 
 /**
- * Waits for runs to change. A notification of the engine ends a wait early; a timer ends it in any case, so waiting
+ * Waits for runs to change. A notification of the engine ends a wait early, and a timer ends it in any case, so waiting
  * also works while the subscription fails. A failed subscription is tried again.
  */
 export class StatusWatch {
@@ -35,9 +38,9 @@ export class StatusWatch {
   ) {}
 
   /**
-   * Subscribes to changes, and waits up to a second for the subscription. If it takes longer, all waits are woken once
-   * when the subscription succeeds. The subscription counts its users and ends with the last, so an orchestrator that
-   * nobody waits with costs the engine nothing.
+   * Subscribes to changes, and waits up to a second for the subscription. If subscribing takes longer, all waits are
+   * woken once when it succeeds. The subscription counts its users and ends with its last user, so that an orchestrator
+   * without pending waits costs the engine nothing.
    *
    * @param until - ends the wait for the subscription
    * @returns a function that ends this use of the subscription
@@ -53,7 +56,7 @@ export class StatusWatch {
 
   /**
    * Waits until a run may have changed: the engine sent a notification, the given milliseconds have passed, or `until`
-   * has aborted. The caller cancels the wait when it is no longer needed.
+   * has aborted. The caller must cancel a wait that is no longer needed.
    */
   next(runId: string, milliseconds: number, until: Cancellation): NextChange {
     let wake = () => {};
@@ -77,7 +80,7 @@ export class StatusWatch {
 
   /**
    * Returns a cancellation that aborts with the signal's reason, or with an `AbortError` when the watch is closed. The
-   * caller closes the cancellation. All waits on one signal share one listener on it.
+   * caller must close the cancellation. All waits on the same signal share one listener.
    */
   until(signal?: AbortSignal): Cancellation {
     const signals = [this.closed, signal].filter((one) => one !== undefined);
@@ -92,14 +95,14 @@ export class StatusWatch {
   }
 
   /**
-   * Returns the current subscription, or starts one. A failure is not reported, since waits also end by their timers.
+   * Returns the current subscription, or starts one. A failure is not reported, because a timer also ends each wait.
    */
   #subscription(): Promise<() => void> {
     if (this.#subscribed !== undefined) return this.#subscribed;
     const subscribed = this.engine.subscribe((change) => this.#onChange(change));
     this.#subscribed = subscribed;
     subscribed.then(
-      // Changes before the subscription were not notified: wake everybody once.
+      // Changes before the subscription were not notified, so all waits are woken once.
       () => {
         this.#pause = firstPause;
         if (this.#subscribed === subscribed) this.#wakeAll();

@@ -7,40 +7,40 @@ import { anInterval } from '../run/options.js';
 import type { RunInfo } from '../run-info.js';
 
 /**
- * Options of `DistributedOrchestrator.signal`. Give an `id` if the call may be repeated, for instance after an
+ * Options of `DistributedOrchestrator.signal`. Set an `id` if the call may be repeated, for instance after an
  * `EngineError` or because a webhook is delivered twice.
  *
  * @example
  * await orchestrator.signal(runId, 'paid', { cents: 999 }, { id: 'payment-3' });
  */
 export interface SignalOptions {
-  /** An id of the signal, at most 500 characters. Signals of a run with the same id count once. Default: none. */
+  /** An id for the signal, at most 500 characters. Signals of a run with the same id count as one. Default: none. */
   readonly id?: string | undefined;
 }
 
 /**
- * Options of `DistributedOrchestrator.waitForCompletion`. The engine usually notifies the orchestrator of the end of a
- * run; polling makes sure that a lost notification only delays the result.
+ * Options of `DistributedOrchestrator.waitForCompletion`. The engine usually notifies the orchestrator when a run ends.
+ * Because of polling, a lost notification only delays the result.
  */
 export interface WaitForOptions {
-  /** Milliseconds between two looks at the run, if the engine sends no notification. Default: 1000. */
+  /** Milliseconds between two checks of the run if the engine sends no notification. Default: 1000. */
   readonly pollInterval?: number | undefined;
   /** A signal that ends the waiting when it aborts. The run continues. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Options of `DistributedOrchestrator.events`: the event to start after, and when to stop. To continue an iteration
- * that was interrupted, pass the `seq` of the last event as `after`.
+ * Options of `DistributedOrchestrator.events`: the event after which to start, and when to stop. To continue an
+ * interrupted iteration, pass the `seq` of the last event as `after`.
  */
 export interface EventsOptions {
-  /** The `seq` of an event: only later events are returned. Default: all stored events. */
+  /** The `seq` of an event. Only later events are returned. Default: all stored events. */
   readonly after?: number | undefined;
   /** If true, the iteration waits for further events until the run has ended. Default: true. */
   readonly follow?: boolean | undefined;
   /** A signal that ends the iteration when it aborts. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds between two looks at the run, if the engine sends no notification. Default: 200. */
+  /** Milliseconds between two checks of the run if the engine sends no notification. Default: 200. */
   readonly pollInterval?: number | undefined;
 }
 
@@ -53,19 +53,22 @@ export interface EventsOptions {
  */
 export interface RunPage {
   readonly runs: readonly RunInfo[];
-  /** The `cursor` for the filter of the next page; `undefined` on the last page. */
+  /** The `cursor` to set in the filter for the next page; `undefined` on the last page. */
   readonly cursor: string | undefined;
 }
 
 /**
  * A failure of a node, as `DistributedOrchestrator.errors` returns it. A node that is retried has a failure for each
- * failed attempt; `isFinal` marks the one that failed the node.
+ * failed attempt. `isFinal` marks the failure that ended the node.
  */
 export interface RunError {
   readonly nodeId: string;
   readonly visit: number;
   readonly attempt: number;
-  /** The thrown error, with name, message, code, cause and stack. It is a plain `Error`: its class is not kept. */
+  /**
+   * The thrown error, with name, message, code, cause and stack. It is a plain `Error`, because its class is not
+   * stored.
+   */
   readonly error: Error & { readonly code?: unknown };
   /** If true, the node has failed with this error. If false, the node is retried. */
   readonly isFinal: boolean;
@@ -74,25 +77,25 @@ export interface RunError {
 }
 
 /**
- * A node of a run that is being executed, is waiting to be executed, or waits for its time, as
- * `DistributedOrchestrator.pendingWork` lists it. Nodes that wait for an event alone are not listed.
+ * A node of a run that is being executed, is waiting to be executed, or waits for a time, as
+ * `DistributedOrchestrator.pendingWork` lists it. Nodes that wait only for an event are not listed.
  */
 export interface PendingWork {
   readonly nodeId: string;
   readonly visit: number;
   readonly attempt: number;
-  /** The state of the job in the queue. `parked`: the run is paused. `absent`: the job is about to be queued. */
+  /** The state of the node's job in the queue. `parked`: the run is paused. `absent`: the job is about to be queued. */
   readonly state: JobState | 'parked';
   readonly jobId: string | undefined;
-  /** The worker that executes the node. Undefined for the first quarter of a second of an execution. */
+  /** The worker that executes the node. Undefined during the first quarter of a second of an execution. */
   readonly workerId: string | undefined;
-  /** When the execution started, by the worker's clock, in epoch milliseconds. */
+  /** Time at which the execution started, by the worker's clock, in epoch milliseconds. */
   readonly startedAt: number | undefined;
 }
 
 /**
- * A worker and whether it is alive, as `DistributedOrchestrator.liveness` returns it. `age` is the number of
- * milliseconds since its last report; `alive` is false after five heartbeat intervals of silence.
+ * A worker and its state, as `DistributedOrchestrator.liveness` returns it. `age` is the number of milliseconds since
+ * the worker's last report. `alive` is false after five heartbeat intervals without a report.
  */
 export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 
@@ -109,7 +112,7 @@ export const readEventsOptions = anObjectOf<EventsOptions>({
 });
 export const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
 
-/** Returns a decoded failure as an `Error`. A custom serializer may have returned another kind of value. */
+/** Returns a decoded failure as an `Error`, because a custom serializer may have returned a value of another kind. */
 export function errorFrom(value: unknown): Error & { readonly code?: unknown } {
   if (value instanceof Error) return value;
   const { name = 'Error', message = '' } = Object(value) as { readonly name?: unknown; readonly message?: unknown };
@@ -132,7 +135,7 @@ export function pendingOf(
   const nodeId = position.plan.idOf(node);
   const visit = position.visitOf(node);
   const state = job === undefined ? 'parked' : queued;
-  // Ignore records of earlier executions and of workers that died.
+  // Excludes records of earlier executions and of workers that died.
   const isIt = (one: WorkItemState) => one.nodeId === nodeId && one.visit === visit && one.attempt === attempt;
   const { workerId, startedAt } = (state === 'active' ? executing.find(isIt) : undefined) ?? {};
   return { nodeId, visit, attempt, state, jobId: job, workerId, startedAt };

@@ -8,7 +8,10 @@ import { isPassing, type Patience, pauseAfter } from './patience.js';
 /** An entry for the journal of a run, with the conditions of its commit. */
 export interface EntryCommit extends Omit<Commit, 'text'> {
   readonly entry: Entry;
-  /** Retries the commit while the engine fails. Later commits of the run wait for it. Default: no retries. */
+  /**
+   * Retries the commit while the engine fails. Later commits of the run wait for the retried commit. Default: no
+   * retries.
+   */
   readonly patience?: Patience | undefined;
 }
 
@@ -16,9 +19,9 @@ export interface EntryCommit extends Omit<Commit, 'text'> {
 export interface Waiting {
   readonly entry: Entry;
   readonly commit: Commit;
-  /** The number of the last known entry at the time of the request. */
+  /** The number of the last entry that was known when the commit was requested. */
   readonly since: number;
-  /** Calls a function in the async context of the request. Undefined if nobody subscribes to the ends of runs. */
+  /** Calls a function in the async context of the request. Undefined if nobody has subscribed to the ends of runs. */
   readonly within: (<Result>(call: () => Result) => Result) | undefined;
   readonly patience: Patience | undefined;
   /** The error of the last attempt, if the commit is being retried. */
@@ -27,18 +30,18 @@ export interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Limits of a batch: the number of commits, and the number of characters of their texts. */
+/** Maximum number of commits in a batch, and maximum number of characters of their texts. */
 const mostAtOnce = 200;
 const mostText = 8 * 2 ** 20;
 
 /**
  * Sends the commits of one run, in the order in which they were requested. While a batch is being sent, further commits
- * are collected for the next batch. Many nodes of a run that end at once therefore cost one round trip.
+ * are collected for the next batch. If many nodes of a run end at once, this costs only one round trip.
  */
 export class CommitQueue {
   readonly #waiting: Waiting[] = [];
   #isCommitting = false;
-  /** Number of batches that have failed in a row. */
+  /** Number of consecutive batches that have failed. */
   #failures = 0;
 
   /**
@@ -55,7 +58,7 @@ export class CommitQueue {
     this.#commitNext();
   }
 
-  /** Sends the next batch, unless one is being sent. */
+  /** Sends the next batch, unless a batch is already being sent. */
   #commitNext(): void {
     if (this.#isCommitting || this.#waiting.length === 0) return;
     this.#isCommitting = true;
@@ -74,12 +77,12 @@ export class CommitQueue {
     this.#commitNext();
   }
 
-  /** Handles a failed batch: commits with patience go back to the front of the queue, all others reject. */
+  /** Handles a failed batch. Commits with patience return to the front of the queue; all other commits reject. */
   async #tryAgain(batch: readonly Waiting[], failure: unknown): Promise<void> {
     const again: Waiting[] = [];
     const until: Cancellation[] = [];
     const send = async (batch: readonly Waiting[]) => {
-      // A commit after one that is retried must not overtake it.
+      // A commit must not overtake an earlier commit that is being retried.
       if (again[0]?.failure !== undefined) throw again[0].failure;
       await this.send(batch);
     };
@@ -98,7 +101,7 @@ export class CommitQueue {
     await pauseAfter(this.#failures, until);
   }
 
-  /** Returns how many of the waiting commits fit into one batch. */
+  /** Returns the number of waiting commits that the next batch can take. */
   #fitting(): number {
     let size = 0;
     const end = this.#waiting.slice(0, mostAtOnce).findIndex(({ commit }, index) => {
@@ -109,7 +112,7 @@ export class CommitQueue {
   }
 }
 
-/** Returns false for a commit that is being retried and whose patience has ended; the commit is rejected. */
+/** Returns true unless the commit is being retried and its patience has ended. Such a commit is rejected. */
 function isWanted({ failure, patience, reject }: Waiting): boolean {
   if (failure === undefined || patience?.until.aborted === false) return true;
   reject(failure);

@@ -6,12 +6,12 @@ import type { Patience } from './patience.js';
 import type { RunHandle } from './run-handle.js';
 
 /**
- * Records the final status of a run in which nothing is left to do, or that it waits, unless its last entry has already
- * done so.
+ * Records the final status of a run without remaining work, or records that the run waits, unless the last entry of the
+ * run has already done so.
  *
  * @param patience - retries while the engine fails. Default: no retries
  * @returns `nothing to say` if the run has work left or its status is already right; `overtaken` if another entry was
- *   committed meanwhile
+ *   committed in the meantime
  */
 export async function conclude(
   handle: RunHandle,
@@ -26,7 +26,8 @@ export async function conclude(
 }
 
 /**
- * Like `conclude`, for callers that hold no job of the run. Also removes the job of the deadline if the run has ended.
+ * Like `conclude`, but for callers that hold no job of the run. Also removes the job of the deadline if the run has
+ * ended.
  */
 export async function concludeBeside(queue: WorkQueue, handle: RunHandle): Promise<void> {
   await conclude(handle);

@@ -3,7 +3,7 @@ const least = 2 ** 18;
 
 /**
  * Measures how much a journal has grown since its last snapshot. A compaction is due when the entries are larger than
- * the snapshot. All snapshots that a run ever writes are then at most a small multiple of what was committed to it.
+ * the snapshot. The total size of a run's snapshots is then at most a small multiple of the size of its entries.
  */
 export class Growth {
   /** The number of the last entry that was counted. */
@@ -11,13 +11,17 @@ export class Growth {
   #size = 0;
   #snapshot = 0;
 
-  /** Starts counting after a new snapshot. @param snapshot - the size of the snapshot, in characters */
+  /**
+   * Starts counting after a new snapshot.
+   *
+   * @param snapshot - the size of the snapshot, in characters
+   */
   begin(seq: number, snapshot: number): void {
     this.#snapshot = snapshot;
     this.defer(seq);
   }
 
-  /** Starts counting again after an entry, still compared with the size of the last snapshot. */
+  /** Restarts counting after an entry. The comparison is still made with the size of the last snapshot. */
   defer(seq: number): void {
     this.#seq = seq;
     this.#size = 0;

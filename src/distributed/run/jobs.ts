@@ -8,7 +8,7 @@ import { longestWait } from './options.js';
 import type { RunHandle } from './run-handle.js';
 
 /**
- * Builds the job of a work item. The item must have a job id.
+ * Builds the job of a work item that has a job id.
  *
  * @param now - the engine's clock, in epoch milliseconds
  * @param startDelay - milliseconds before the start of the run. Default: 0
@@ -16,13 +16,14 @@ import type { RunHandle } from './run-handle.js';
 export function jobOf(item: WorkItem, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
   const { job: id, kind, seq, due } = item;
   const delay = Math.ceil(Math.max(startDelay, due === 0 ? 0 : due - now, 0));
-  // A delay beyond the longest wait is cut. The worker that gets the job early gives it back for the rest.
+  // A delay beyond the maximum is shortened. The worker that gets the job early gives it back for the rest of the
+  // delay.
   return { id: id as string, runId, incarnation, kind, seq, priority, delay: Math.min(delay, longestWait) };
 }
 
 /**
- * The job that lets completed fallbacks stand in for their failed nodes, if a stop interrupted that. No work item
- * exists for this step.
+ * Returns the job that lets completed fallbacks replace their failed nodes, if a stop has interrupted this step. The
+ * step has no work item.
  */
 function lookJobsOf({ position, seq }: Replica, record: RunRecord): Job[] {
   if (standInsOf(position).length === 0) return [];
@@ -30,7 +31,7 @@ function lookJobsOf({ position, seq }: Replica, record: RunRecord): Job[] {
   return [{ id: lookJobIdOf(record, seq), runId, incarnation, kind: 'node', seq, priority, delay: 0 }];
 }
 
-/** The job that cancels a run at its deadline. */
+/** Returns the job that cancels a run at its deadline. */
 function timeoutJobOf(record: RunRecord, delay: number): Job {
   const { runId, incarnation, priority } = record;
   const left = Math.min(Math.max(0, Math.ceil(delay)), longestWait);
@@ -38,8 +39,8 @@ function timeoutJobOf(record: RunRecord, delay: number): Job {
 }
 
 /**
- * The job that cancels a run at its deadline, if the run has one. It must be queued before all other jobs of the run,
- * so that a worker that ends the run can remove it.
+ * Returns the job that cancels a run at its deadline, if the run has a deadline. The job must be queued before all
+ * other jobs of the run, so that a worker that ends the run can remove it.
  */
 export function deadlineJobsOf(record: RunRecord, now: number): Job[] {
   return record.deadline === undefined ? [] : [timeoutJobOf(record, record.deadline - now)];
@@ -53,19 +54,20 @@ export async function purgeDeadline(
   if (run.deadline !== undefined) await queue.purgeRun(run.runId, [timeoutJobIdOf(run)]);
 }
 
-/** Removes all jobs of a run, because the run was ended from outside. */
+/** Removes all jobs of a run that was ended from outside. */
 export async function purgeJobs(queue: WorkQueue, { runId, replica, record }: RunHandle): Promise<void> {
   await queue.purgeRun(runId, [...jobIdsOf(replica), timeoutJobIdOf(record)]);
 }
 
-/** The ids of all jobs of a run, except for the job of the deadline. */
+/** Returns the ids of all jobs of a run, except for the job of the deadline. */
 export function jobIdsOf({ ledger }: Replica): string[] {
   return [...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
 }
 
 /**
- * Queues the jobs that a run needs to continue: those of the given items, of its stand-ins and of its deadline. For a
- * paused run, queues only the job of the deadline. Jobs that are already in the queue stay as they are.
+ * Queues the jobs that a run needs to continue: the jobs of the given items, of completed fallbacks and of the
+ * deadline. For a paused run, queues only the job of the deadline. Jobs that are already in the queue are left
+ * unchanged.
  */
 export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items: readonly WorkItem[]): Promise<void> {
   const { record, replica, now, status } = handle;
@@ -79,7 +81,7 @@ export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items:
   const missing = jobs.filter((_job, index) => states[index] === 'absent');
   await queue.enqueue(missing);
   if (!missing.some(({ kind }) => kind === 'timeout')) return;
-  // If the run was ended meanwhile, its deadline was removed before this call queued it again.
+  // If the run was ended in the meantime, the job of its deadline was removed before this call queued it again.
   await handle.refresh();
   if (isFinished(handle.status)) await purgeDeadline(queue, handle.record);
 }
@@ -89,7 +91,7 @@ const mostLate = 10_000;
 
 /**
  * Queues jobs again that are still delayed although their time has passed. Such a job was queued by a machine with a
- * wrong clock, or the server's clock was set back since.
+ * wrong clock, or the server's clock has been set back.
  */
 export async function wakeLate(queue: WorkQueue, { record, replica, now }: RunHandle): Promise<void> {
   const isLate = (due: number | undefined) => due !== undefined && due > 0 && due < now - mostLate;

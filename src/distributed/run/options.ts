@@ -5,10 +5,14 @@ import type { Engine } from '../contracts.js';
 /** The default of `maxPayload`, in bytes. */
 export const defaultMaxPayload = 2 ** 20;
 
-/** The longest delay of a queued job, in milliseconds: 100 years. */
+/** Maximum delay of a queued job, in milliseconds: 100 years. */
 export const longestWait = 100 * 365.25 * 86_400_000;
 
-/** Like `anObjectOf`, for options some of which are required. @param needed - the names of the required options */
+/**
+ * Like `anObjectOf`, for options of which some are required.
+ *
+ * @param needed - the names of the required options
+ */
 export function anObjectGiving<Options>(schema: Schema<Options>, ...needed: readonly (keyof Options & string)[]) {
   const read = anObjectOf<Options>(schema);
   return (value: unknown): Options => {
@@ -38,7 +42,7 @@ export const aRetention: Reader<number> = aValue(
   (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 );
 
-/** Reads an interval in milliseconds: a heartbeat, a poll interval or the like. */
+/** Reads an interval in milliseconds, such as a heartbeat or a poll interval. */
 export const anInterval = aValue<number>(
   `a whole number of milliseconds from 1 to ${longestDelay}`,
   (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,

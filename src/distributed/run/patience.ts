@@ -9,17 +9,18 @@ export interface Patience {
   readonly onFailure?: ((error: EngineError) => void) | undefined;
 }
 
-/** Milliseconds before the first retry, and the longest pause between two retries. */
+/** Milliseconds before the first retry, and maximum pause between two retries. */
 const first = 50;
 const longest = 2_000;
 
-/** Returns true for an error of the engine after which the same call may succeed later. */
+/** Returns true for an error of the engine that is temporary: the same call may succeed later. */
 export function isPassing(error: unknown): error is EngineError {
   return error instanceof EngineError && !error.isFinal;
 }
 
 /**
- * Waits before a retry. The pause doubles with each failure, and is randomised so that callers do not retry in step.
+ * Waits before a retry. The pause doubles with each failure, and is randomised so that callers do not all retry at the
+ * same time.
  *
  * @param tries - the number of failures so far, at least 1
  * @param until - cancellations, any of which ends the pause
@@ -29,7 +30,11 @@ export function pauseAfter(tries: number, until: readonly Cancellation[]): Promi
   return pause(most * (0.5 + Math.random() / 2), until);
 }
 
-/** Waits the given milliseconds. @param until - cancellations, any of which ends the wait */
+/**
+ * Waits for the given milliseconds.
+ *
+ * @param until - cancellations, any of which ends the wait
+ */
 export function pause(milliseconds: number, until: readonly Cancellation[]): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

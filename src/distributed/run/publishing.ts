@@ -8,14 +8,14 @@ import type { KnownWorkflow } from '../workflows/workflows.js';
 import { queryOf } from './query.js';
 
 /**
- * The graphs that this program has stored, by engine. Global, since a program may create an orchestrator per request.
+ * The graphs that this program has stored, by engine. Global, because a program may create an orchestrator per request.
  */
 const published = new WeakMap<Engine, WeakMap<Plan, Once<void>>>();
 
 /**
  * Stores the graph of a workflow on an engine, once per program. After a failure, the next call tries again.
  *
- * @throws {WorkflowChangedError} if the engine has another graph of the same version, and runs of it are active
+ * @throws {WorkflowChangedError} if the engine has another graph of the same version with active runs
  */
 export function publish(engine: Engine, workflow: KnownWorkflow): Promise<void> {
   const ofEngine = published.get(engine) ?? new WeakMap<Plan, Once<void>>();
