@@ -34,9 +34,8 @@ export const finishedStatuses: readonly RunStatus[] = ['completed', 'failed', 'c
 export const runStatuses: readonly RunStatus[] = [...activeStatuses, ...finishedStatuses];
 
 /**
- * The number of runs by status, as `DistributedOrchestrator.countRuns` returns it. A status that no run has is counted
- * as
- * 0.
+ * The number of runs by status, as `DistributedOrchestrator.countRuns` returns it. A status that no run has is included,
+ * with the count 0.
  *
  * @example
  * const { running, failed } = await orchestrator.countRuns();

@@ -32,7 +32,11 @@ const readFilter = anObjectOf<RunFilter>(
   'status',
 );
 
-/** Completes a filter with its defaults. @throws {ValidationError} for a filter that is not valid */
+/**
+ * Completes a filter with its defaults.
+ *
+ * @throws {ValidationError} for a filter that is not valid
+ */
 export function queryOf(filter: RunFilter | RunStatus | readonly RunStatus[]): RunQuery {
   const {
     status,
@@ -60,7 +64,7 @@ export function queryOf(filter: RunFilter | RunStatus | readonly RunStatus[]): R
   };
 }
 
-/** Rounds a time up to a whole number, since times of creation are whole. */
+/** Rounds a time up to a whole number, because times of creation are whole numbers. */
 function wholeTime(time: number): number {
   return Math.min(Math.ceil(time), 2 ** 52);
 }

@@ -1,9 +1,9 @@
 /**
- * A map over another map. A value is converted by `read` when it is first accessed. Changes of the other map show here,
- * except for keys that were read, set or deleted here.
+ * A map over another map. A value is converted by `read` when it is first accessed. Changes to the other map are
+ * visible here, except for keys that were read, set or deleted here.
  */
 export class ReadMap<Key, Kept, Value> extends Map<Key, Value> {
-  /** Keys that were deleted here and may still exist in the other map. */
+  /** Keys that were deleted here but may still exist in the other map. */
   readonly #removed = new Set<Key>();
 
   constructor(

@@ -18,9 +18,9 @@ import { Growth } from './growth.js';
 
 /** A run in one program: a replica of the run that is kept up to date by reading and committing entries. */
 export class RunHandle {
-  /** The engine's clock, set at each answer about the run. */
+  /** The engine's clock, set by each answer about the run. */
   readonly clock: EngineClock;
-  /** The settings that all nodes of the run are called with. */
+  /** The settings with which all nodes of the run are called. */
   readonly settings: CallSettings;
   status: RunStatus;
   /** Called with errors of the engine that are handled here. */
@@ -77,13 +77,13 @@ export class RunHandle {
     return this.#replica;
   }
 
-  /** An estimate of the engine's clock, in epoch milliseconds. */
+  /** The estimated time of the engine's clock, in epoch milliseconds. */
   get now(): number {
     return this.clock.now;
   }
 
   /**
-   * Reads the entries that others have committed. Concurrent calls share one read.
+   * Reads the entries that other programs have committed. Concurrent calls share one read.
    *
    * @throws {RunNotFoundError} if the run was removed or replaced
    */
@@ -95,8 +95,7 @@ export class RunHandle {
   }
 
   /**
-   * Commits an entry to the journal. When the promise resolves, an entry that was added has also been applied to the
-   * replica.
+   * Commits an entry to the journal. When the promise resolves, an added entry has also been applied to the replica.
    *
    * @throws {RunNotFoundError} if the run was removed or replaced
    */
@@ -121,7 +120,7 @@ export class RunHandle {
     return committed.then((answer) => this.#take(answer, batch));
   }
 
-  /** Applies the answer to a batch of commits, and settles them. */
+  /** Applies the answer to a batch of commits, and settles the commits. */
   #take(answer: CommitAnswer | undefined, batch: readonly Waiting[]): Promise<void> | undefined {
     if (answer === undefined) throw new RunNotFoundError(this.runId);
     const before = this.status;
@@ -129,7 +128,7 @@ export class RunHandle {
     if (answer.seq >= this.#replica.seq) this.#hear(answer.status, answer.now);
     if (answer.entries === undefined) return this.#commitAnew(batch);
     for (const entry of answer.entries) this.#apply(entry);
-    // The entries of this batch follow those of others, in order.
+    // In the order of the journal, the entries of this batch follow the entries of other programs.
     for (const [index, { entry, commit }] of batch.entries()) {
       const seq = answer.verdicts[index];
       if (typeof seq !== 'number') continue;
@@ -142,13 +141,13 @@ export class RunHandle {
   }
 
   /**
-   * Publishes the end of the run, if a commit of this batch ended it. The commit may also have ended the run in an
-   * earlier call whose answer was lost.
+   * Publishes the end of the run if a commit of this batch ended it. The commit may have ended the run in an earlier
+   * call, whose answer was lost.
    */
   #publishEnd({ status, verdicts, now, entries = [] }: CommitAnswer, batch: readonly Waiting[]): void {
     const last = entries.at(-1)?.text;
     const ending = batch.findLast(({ entry, commit: { text, becomes, becomesIfNext } }, index) => {
-      // An entry that names its worker can only equal the last entry if this worker wrote it.
+      // An entry that names its worker can equal the last entry only if this worker wrote the last entry.
       const isDone = typeof verdicts[index] === 'number' || ('worker' in entry && text === last);
       return isDone && (becomes ?? becomesIfNext)?.status === status;
     });
@@ -160,14 +159,20 @@ export class RunHandle {
     ending.within(() => runEndChannel.publish(event));
   }
 
-  /** Refuses an `onlyIfNext` commit if entries became known since its request. The engine cannot see that. */
+  /**
+   * Refuses an `onlyIfNext` commit if the replica has received entries since the commit was requested. The engine
+   * cannot detect this.
+   */
   #holds({ commit, since, resolve }: Waiting): boolean {
     if (commit.onlyIfNext !== true || since === this.#replica.seq) return true;
     resolve('refused');
     return false;
   }
 
-  /** Reads the run and commits again: entries that are unknown here were dropped, or are too many for one answer. */
+  /**
+   * Reads the run and commits again. Called if the entries that this program lacks were dropped, or are too many for
+   * one answer.
+   */
   async #commitAnew(batch: readonly Waiting[]): Promise<void> {
     await this.#read();
     return this.#commitBatch(batch);
@@ -182,9 +187,13 @@ export class RunHandle {
     if (!isThere) throw new RunNotFoundError(this.runId);
   }
 
-  /** Applies a page of the journal. @throws {RunNotFoundError} if the page is of another run under the same id */
+  /**
+   * Applies a page of the journal.
+   *
+   * @throws {RunNotFoundError} if the page belongs to another run with the same id
+   */
   takeIn(tail: JournalTail): void {
-    // The run was removed, and another was started under its id.
+    // The run was removed, and another run was started under its id.
     if (!isSameRun(tail.record, this.#record)) throw new RunNotFoundError(this.runId);
     if (tail.seq < this.#replica.seq) return;
     this.#record = tail.record;
@@ -226,17 +235,22 @@ export class RunHandle {
     return replica;
   }
 
-  /** Without the code of the workflow there are no merge functions, so the context in a snapshot might be wrong. */
+  /**
+   * Returns true if a compaction is due. Without the code of the workflow there are no merge functions, so the context
+   * in a snapshot might be wrong.
+   */
   #isToBeCompacted(): boolean {
     return this.workflow.hasCode && this.#growth.isDue;
   }
 
   /**
-   * Replaces the journal by a snapshot of the replica, so that the journal of a loop with a million turns stays small.
+   * Replaces the journal with a snapshot of the replica. Even the journal of a loop with a million iterations stays
+   * small.
    */
   async #compact(): Promise<void> {
     const { seq } = this.#replica;
-    // After a failure, the next attempt comes when the journal has grown by as much again. Nothing is lost meanwhile.
+    // After a failure, the next attempt is made when the journal has grown by the same amount again. Nothing is lost in
+    // the meantime.
     this.#growth.defer(seq);
     try {
       const text = JSON.stringify(this.#replica.save());

@@ -8,7 +8,7 @@ import { differenceFrom, workflowFrom } from '../workflows/blueprint-text.js';
 import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 import { RunHandle } from './run-handle.js';
 
-/** Milliseconds for which a run that was just read is used without reading it again. */
+/** Milliseconds for which a run is used after it was read before it is read again. */
 const freshFor = 10;
 
 /** Maximum number of runs that are kept in memory while no job uses them. */
@@ -16,7 +16,7 @@ const mostIdle = 500;
 
 /** Callbacks for problems with the runs that a worker uses. */
 export interface RunHandlesListener {
-  /** Called with a failure of the engine that is handled, for instance by a retry. */
+  /** Called with an error of the engine that is handled, for instance by a retry. */
   onTrouble(error: unknown, runId: string): void;
   /** Called when a run that is being executed here was removed, and another run was started under its id. */
   onReplaced(handle: RunHandle): void;
@@ -34,7 +34,7 @@ export class RunHandles {
     private readonly listener: RunHandlesListener,
   ) {}
 
-  /** The runs that at least one job uses at the moment. */
+  /** The runs that are currently used by at least one job. */
   get used(): RunHandle[] {
     return [...this.#used.values()].map(({ handle }) => handle);
   }
@@ -63,7 +63,7 @@ export class RunHandles {
       this.release(handle);
       if (!(error instanceof RunNotFoundError)) throw error;
       this.#drop(handle);
-      // Another run may have been started under the id: open that one.
+      // Another run may have been started under the id, so that run is opened.
       return this.acquire(job);
     }
   }
@@ -79,7 +79,7 @@ export class RunHandles {
     if (this.#idle.size > mostIdle) this.#idle.delete(oldest as string);
   }
 
-  /** Drops an idle run that has ended, since another run may be started under its id. */
+  /** Drops an idle run that has ended, because another run may be started under its id. */
   forget(runId: string): void {
     this.#idle.delete(runId);
   }
@@ -102,7 +102,7 @@ export class RunHandles {
     return handle;
   }
 
-  /** Drops a run that was removed or replaced, and reports it, so that executions of its nodes are aborted. */
+  /** Drops a run that was removed or replaced. Reports the run, so that executions of its nodes are aborted. */
   #drop(handle: RunHandle): void {
     const { runId } = handle;
     if (this.#idle.get(runId) === handle) this.#idle.delete(runId);
@@ -111,7 +111,10 @@ export class RunHandles {
     this.listener.onReplaced(handle);
   }
 
-  /** Opens the run of the given incarnation. A shared read may have started earlier and returned the previous run. */
+  /**
+   * Opens the run of the given incarnation. A shared read may have started too early and returned the previous run with
+   * this id.
+   */
   async #opened(runId: string, incarnation: number | undefined): Promise<RunHandle> {
     const shared = await this.#open(runId);
     const handle = isFor(incarnation, shared) ? shared : await this.#read(runId);
@@ -146,7 +149,7 @@ export interface Elsewhere {
  *   cannot be opened
  * @throws {RunNotFoundError} for an unknown run
  * @throws {WorkflowNotFoundError} for a run whose workflow is known neither here nor elsewhere
- * @throws {WorkflowChangedError} for a run that was started with another graph than the one known here
+ * @throws {WorkflowChangedError} for a run that was started with a different graph from the one known here
  */
 export async function openRun(
   engine: Engine,
@@ -182,8 +185,8 @@ async function openAt(
 }
 
 /**
- * Opens a run that was started with another graph than the one known here under its version. Uses the graph on the
- * engine, if that is the graph of the run.
+ * Opens a run that was started with a different graph from the one known here under its version. Uses the graph on the
+ * engine if the run was started with that graph.
  *
  * @param mayLackCode - if true, the graph is enough. If false, the run is to be executed and needs the code
  * @throws {WorkflowChangedError} if the code is needed, or the graph is not on the engine; the message names the
@@ -199,7 +202,7 @@ async function openChanged(
   const { runId, version: begun } = tail.record;
   const text = await engine.workflowStore.get(id, begun);
   const difference = text === undefined ? undefined : differenceFrom(text, outlineOf(plan));
-  // The graph on the engine may have been replaced. The graph of the run is then unknown.
+  // The graph on the engine may have been replaced. In that case the graph of the run is unknown.
   if (text === undefined || difference === undefined) throw new WorkflowChangedError(id, version, '', runId);
   if (!mayLackCode) throw new WorkflowChangedError(id, version, difference, runId);
   return RunHandle.over(engine, workflows, workflowFrom(text, id, begun, workflows.toolbox), tail);

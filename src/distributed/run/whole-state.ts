@@ -16,7 +16,7 @@ type Readable = Remembered<unknown, SavedRun, Entry>;
 /**
  * Converts the memory of a replica to the memory of a run in the flow layer. Values are decoded when they are accessed.
  *
- * @param of - names the run in error messages, with a space at the end. Default: empty
+ * @param of - the name of the run in error messages, with a trailing space. Default: empty
  */
 export function memoryAsRead({ memory, position, runId, origin: { codec } }: Replica, of = ''): RunMemory {
   const read = (text: string, field: string) => codec.decode(text, field, of);
@@ -46,7 +46,7 @@ export function memoryAsRead({ memory, position, runId, origin: { codec } }: Rep
 }
 
 /**
- * Converts a replica to the full state of a run in the flow layer, from which a result can be made.
+ * Converts a replica to the full state of a run in the flow layer, from which a result can be built.
  *
  * @throws {SerializationError} for a value that cannot be decoded; the message names the run
  */
@@ -58,7 +58,7 @@ export function wholeState(replica: Replica): WorkflowState {
   return new WorkflowState(Object.fromEntries(values), { runId: replica.runId, input }, memoryAsRead(replica, of));
 }
 
-/** Decodes a stored error. If it cannot be decoded, returns the error that says so. */
+/** Decodes a stored error. If this fails, returns the error that reports the failure. */
 export function readError(codec: Codec, text: string, runId: string): unknown {
   try {
     return codec.decode(text, 'error', `of run "${runId}" `);

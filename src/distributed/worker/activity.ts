@@ -2,10 +2,10 @@ import type { WorkItemState, WorkItemStateStore } from '../contracts.js';
 import type { WorkItem } from '../journal/ledger.js';
 import type { RunHandle } from '../run/run-handle.js';
 
-/** Milliseconds for which a node must have been executing before its state is recorded. */
+/** Milliseconds that a node must have been executing before its state is recorded. */
 const aMoment = 250;
 
-/** Milliseconds within which a call that the engine did not answer may still be carried out. */
+/** Milliseconds for which an unanswered call may still be carried out by the engine. */
 const longestLate = 30_000;
 
 interface Executing {
@@ -14,22 +14,22 @@ interface Executing {
   readonly state: WorkItemState;
   isSetDown: 'no' | 'maybe' | 'yes';
   /**
-   * When the engine last failed to confirm that it recorded the state, by the monotonic clock. The engine may still
-   * record it.
+   * Time at which the engine last failed to confirm that it recorded the state, by the monotonic clock. The engine may
+   * still record the state.
    */
   unansweredAt?: number;
 }
 
-/** A node that has ended, whose state the engine may still record. */
+/** A node that has ended, but whose state the engine may still record. */
 interface Late {
   readonly executing: Executing;
-  /** When to look for the state again, by the monotonic clock. */
+  /** Time of the next check for the state, by the monotonic clock. */
   readonly at: number;
-  /** Milliseconds until the look after that. */
+  /** Milliseconds between the next check and the check after it. */
   readonly wait: number;
 }
 
-/** The activity of a worker: counts of its executions, and records of the nodes that take longer than a moment. */
+/** The activity of a worker: counts of its executions, and records of the nodes that take longer than `aMoment`. */
 export class Activity {
   #active = 0;
   #onIdle: (() => void)[] = [];
@@ -38,9 +38,9 @@ export class Activity {
   retried = 0;
   /** Number of current executions that are retries. */
   retrying = 0;
-  /** Number of current executions of suspects: work items during which a worker may have died before. */
+  /** Number of current executions of suspects: work items during which a worker may have died earlier. */
   suspects = 0;
-  /** If true, the only suspect that is being executed is given up if this worker dies, too. */
+  /** If true, the only suspect that is being executed is given up if this worker dies too. */
   hasLastChance = false;
   readonly #executing = new Set<Executing>();
   #done: Executing[] = [];
@@ -58,7 +58,7 @@ export class Activity {
     this.#active++;
   }
 
-  /** Counts a job that is done or goes back. */
+  /** Counts a job that is done or is given back. */
   letGo(): void {
     if (--this.#active > 0) return;
     for (const resolve of this.#onIdle.splice(0)) resolve();
@@ -69,7 +69,11 @@ export class Activity {
     return this.#active === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Records the start of a node. @returns a function to be called with the outcome when the node has ended */
+  /**
+   * Records the start of a node.
+   *
+   * @returns a function to be called with the outcome when the node has ended
+   */
   begin(
     { runId, incarnation, replica }: RunHandle,
     { node, round, attempt }: WorkItem,
@@ -89,8 +93,8 @@ export class Activity {
   }
 
   /**
-   * Reports to the engine: records nodes that have been executing for a moment, and clears those that have ended.
-   * Whatever the engine fails to do is part of the next report.
+   * Reports to the engine: records nodes that have been executing for longer than `aMoment`, and clears nodes that have
+   * ended. The next report repeats everything that the engine fails to do.
    */
   async report(store: WorkItemStateStore): Promise<void> {
     const since = Date.now() - aMoment;
@@ -125,7 +129,8 @@ export class Activity {
   }
 
   /**
-   * Clears states that the engine recorded after they were cleared. States of other executions of the same item stay.
+   * Clears states that the engine recorded after they had been cleared. States of other executions of the same item are
+   * kept.
    */
   async #clearLate(store: WorkItemStateStore): Promise<void> {
     const now = performance.now();

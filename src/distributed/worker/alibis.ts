@@ -5,7 +5,7 @@ import { patiently } from '../run/patience.js';
 /**
  * Returns the id under which a death is counted.
  *
- * @param death - the number of the death among those of the job, from 1
+ * @param death - the number of the death among the deaths of the job, from 1
  */
 export function crashOf({ job }: Delivery, death: number): string {
   return `${job.id}#${death}`;
@@ -23,13 +23,14 @@ export interface AlibiOptions {
  * worker had died, and the next worker that gets the job counts a death. An alibi takes this death back, before or
  * after it is counted:
  *
- * - If the engine is unreachable: at once, for all jobs that are held, since no node is to blame.
- * - If a lock is lost for another reason (the event loop was blocked) and no node was being executed then: when the job
- *   has ended in this worker. If a node was being executed, it may have blocked the worker, so the death counts.
+ * - If the engine is unreachable, no node is to blame, so the deaths of all held jobs are taken back at once.
+ * - If a lock is lost for another reason, the event loop was blocked. If no node was being executed at that time, the
+ *   death is taken back when the job has ended in this worker. A node that was being executed may have blocked the
+ *   worker, so the death counts.
  */
 export class Alibis {
   readonly #held = new Set<Delivery>();
-  /** Deliveries handed back since the engine's last answer. The queue may not have received them. */
+  /** Deliveries that were handed back after the engine's last answer. The queue may not have received them. */
   readonly #handedBack = new Set<Delivery>();
   readonly #cutShort = new WeakSet<Delivery>();
   readonly #given = new WeakSet<Delivery>();
@@ -56,12 +57,12 @@ export class Alibis {
     }
   }
 
-  /** Marks a delivery whose lock was lost while a node was being executed. Its death is not taken back. */
+  /** Marks a delivery whose lock was lost while a node was being executed, so that its death is not taken back. */
   cutShort(delivery: Delivery): void {
     this.#cutShort.add(delivery);
   }
 
-  /** Sends a heartbeat. After an answer, the deliveries handed back before have most likely arrived, too. */
+  /** Sends a heartbeat. If the engine answers, deliveries that were handed back before have most likely arrived too. */
   async asking<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     const before = [...this.#handedBack];
     const answer = await work();

@@ -12,11 +12,12 @@ import { GiveBacks } from './give-backs.js';
 import type { Holding } from './holding.js';
 import { giveUp, timeOut } from './run-ends.js';
 
-/** Delays of jobs whose workflow is unknown here: the least and the longest, in milliseconds. */
+/** Minimum and maximum delay, in milliseconds, of jobs whose workflow is unknown here. */
 const ofUnknown = { least: 1_000, longest: 3_600_000 };
 
 /**
- * The jobs that a worker holds. Aborts their executions when their run is cancelled or replaced, or the worker stops.
+ * The jobs that a worker holds. Aborts the executions of a job when its run is cancelled or replaced, or when the
+ * worker stops.
  */
 export class Deliveries {
   readonly #handles: RunHandles;
@@ -25,7 +26,7 @@ export class Deliveries {
   /** The cancellation of each job, with the run of the job. */
   readonly #aborts = new Map<Cancellation, RunHandle>();
 
-  /** @param warn - reports a problem that is handled */
+  /** @param warn - reports a problem that has been handled */
   constructor(
     private readonly worker: Holding,
     private readonly warn: (error: unknown, details: Readonly<Record<string, unknown>>) => void,
@@ -36,7 +37,7 @@ export class Deliveries {
     });
   }
 
-  /** Handles a job from its delivery until it is done or goes back. */
+  /** Handles a job from its delivery until it is done or is given back. */
   async deliver(delivery: Delivery): Promise<Disposition> {
     const { id, runId } = delivery.job;
     const began = performance.now();
@@ -66,7 +67,7 @@ export class Deliveries {
     }
   }
 
-  /** Returns true if nothing is left to do for a job: its run has ended, was replaced, or is unknown. */
+  /** Returns true if a job has nothing left to do, because its run has ended, was replaced, or is unknown. */
   async #isOver({ runId, incarnation }: Delivery['job']): Promise<boolean> {
     const record = await this.worker.engine.runInfoStore.getRun(runId);
     return record === undefined || !isFor(incarnation, record) || isFinished(record.status);
@@ -97,7 +98,7 @@ export class Deliveries {
     for (const [index, runId] of runIds.entries()) this.onStatus(runId, statuses[index] ?? 'cancelled');
   }
 
-  /** Handles a change of a run's status: aborts the executions of a cancelled run. */
+  /** Handles a change to a run's status: aborts the executions of a cancelled run. */
   onStatus(runId: string, status: RunHandle['status']): void {
     if (isFinished(status)) this.#handles.forget(runId);
     if (status !== 'cancelled') return;

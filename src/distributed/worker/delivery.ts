@@ -32,13 +32,13 @@ interface Prepared {
  *     ┌► no item left ──► conclude the run, if it has no item left at all ──► done
  *     │  paused ────────► park the item ────────────────────────────────────► done
  *     ├─ scheduled ─────► the start has come: set the run to running
- *     │  stopping ──────► the job goes back
+ *     │  stopping ──────► give the job back
  *     └─ item ─► execute ─► commit ─► enqueue other items that became ready ─┐
  *     ▲                                                                      │
  *     └──────────────────────────────────────────────────────────────────────┘
  *
- * A crash may end the job at any point. The job is then delivered again, reads from the journal what was committed,
- * enqueues the items that may not have been enqueued, and continues with the item that it carries now.
+ * A crash may end the job at any point. The job is then delivered again. It reads from the journal what was committed,
+ * enqueues the items that may not have been enqueued, and continues with the item that it now carries.
  */
 export class JobRun {
   readonly #holder: Holder;
@@ -48,14 +48,14 @@ export class JobRun {
   /** The engine's clock, by which sleeps are measured. */
   readonly #clock = () => Math.ceil(this.handle.now);
   readonly #deaths: Deaths;
-  /** The item and state that the process was started with, until they are executed. */
+  /** The item with which the process was started and its state, until the item is executed. */
   #prepared: Prepared | undefined = undefined;
 
   constructor(
     private readonly worker: Holding,
     private readonly handle: RunHandle,
     private readonly delivery: Delivery,
-    /** Aborts the execution: the run was cancelled, the job was taken back, or the worker stops. */
+    /** Aborts when the run is cancelled, the job is taken back, or the worker stops. */
     private readonly signal: Cancellation,
   ) {
     const { workerId, maxPayload } = worker;
@@ -63,12 +63,12 @@ export class JobRun {
     this.#patience = { until: signal };
     this.#deaths = new Deaths(worker, handle, delivery, signal);
     const { toolbox } = worker.workflows;
-    // A cancellation is passed as the signal, since creating an AbortSignal costs more than a trivial node.
+    // A cancellation is passed as the signal, because creating an AbortSignal costs more than executing a trivial node.
     const options = { serializer: toolbox.serializer, signal: signal as unknown as AbortSignal };
     this.#services = new FlowServices(toolbox, options);
   }
 
-  /** Runs the job as one process of the kernel, in which each node is a task with a state of its own. */
+  /** Runs the job as one process of the kernel, in which each node is a task with its own state. */
   run(): Promise<Disposition> {
     const item = this.#executable();
     if (item === undefined) return this.#goOn();
@@ -90,13 +90,17 @@ export class JobRun {
         if (disposition !== undefined) return disposition;
       }
     }
-    // The known status may be outdated: the run may have been retried since.
+    // The known status may be outdated, because the run may have been retried in the meantime.
     if (this.signal.aborted) await handle.refresh();
     if (isFinished(handle.status)) await this.#cleanUp();
     return this.signal.aborted && !isFinished(handle.status) ? { delay: 0 } : 'done';
   }
 
-  /** Handles an item. @returns the disposition of the job, or `undefined` if the job continues */
+  /**
+   * Handles an item.
+   *
+   * @returns the disposition of the job, or `undefined` if the job continues
+   */
   #handle(item: WorkItem): Promise<Disposition | undefined> | Disposition {
     const { handle } = this;
     if (handle.status === 'paused') return this.#park(item);
@@ -107,20 +111,23 @@ export class JobRun {
     return this.#deaths.unseen > 0 ? this.#executeAgain(item) : this.#execute(item);
   }
 
-  /** Milliseconds before an item is due, by the engine's clock. The queue may have used a clock that is wrong. */
+  /** Returns the milliseconds until an item is due, by the engine's clock. The queue may have used a wrong clock. */
   #leftOf({ due }: WorkItem): number {
     const { status, record, now } = this.handle;
     return Math.max(due, status === 'scheduled' ? record.startAt : 0) - now;
   }
 
-  /** The item that can be executed now, if there is one. */
+  /** Returns the item that can be executed now, if any. */
   #executable(): WorkItem | undefined {
     const { status, replica } = this.handle;
     const item = isFinished(status) || status === 'paused' ? undefined : replica.ledger.carriedBy(this.#holder.job);
     return item?.kind === 'node' && this.#leftOf(item) <= 0 ? item : undefined;
   }
 
-  /** Throws if an execution has ended without an entry: the item would be executed again in an endless loop. */
+  /**
+   * Throws if an execution has ended without an entry, because the item would otherwise be executed again in an endless
+   * loop.
+   */
   #checkProgress({ node }: WorkItem, seq: number): void {
     const { replica, runId, status } = this.handle;
     if (replica.seq > seq || this.signal.aborted || isFinished(status)) return;
@@ -153,8 +160,8 @@ export class JobRun {
   }
 
   /**
-   * Checks that the node's sub-flows have the graph that they were started with. If not, another worker has to execute
-   * the node; it does not fail.
+   * Checks that the node's sub-flows still have the graphs with which they were started. If a graph has changed, the
+   * node does not fail, but must be executed by another worker.
    */
   #checkSubflows(state: WorkflowState, nodeId: string): void {
     if (!state.memory.has('inner')) return;
@@ -169,7 +176,7 @@ export class JobRun {
     return { item, own };
   }
 
-  /** Sets the state of the process to the state of this node. */
+  /** Sets the state of the process to the state of the current node. */
   #enterState(state: WorkflowState): void {
     const process = processOf(this.worker.workflows.toolbox.core, currentScope());
     if (process !== undefined) process.state = state.getContext();
@@ -190,7 +197,7 @@ export class JobRun {
     this.#prepared = undefined;
   }
 
-  /** Returns the outcome of an execution for the worker's counts. */
+  /** Returns the outcome of an execution, for the counts of the worker. */
   #outcomeOf({ node, round, attempt }: WorkItem): 'completed' | 'failed' | 'retried' | undefined {
     const { position, ledger } = this.handle.replica;
     const item = ledger.get(node);
@@ -200,7 +207,7 @@ export class JobRun {
     return status === 'failed' || status === 'recovering' ? 'failed' : 'completed';
   }
 
-  /** Lets completed fallbacks stand in for failed nodes, if that was not done or was interrupted by a crash. */
+  /** Lets completed fallbacks replace failed nodes, if this has not been done or was interrupted by a crash. */
   async #standIn(): Promise<void> {
     const { handle } = this;
     const own = stateFor(handle);
@@ -215,7 +222,7 @@ export class JobRun {
     }
   }
 
-  /** Executes an item whose job was held by a worker that seems to have died: see `Deaths`. */
+  /** Executes an item whose job was held by a worker that seems to have died; see `Deaths`. */
   async #executeAgain(item: WorkItem): Promise<Disposition | undefined> {
     switch (await this.#deaths.attempt(item, () => this.#execute(item))) {
       case 'too many':
@@ -259,7 +266,7 @@ export class JobRun {
     await this.handle.commit({ entry, during: ['paused'], patience: this.#patience });
   }
 
-  /** Ends the job, which has no item left. If the whole run has none left, first records how the run ends. */
+  /** Ends the job, which has no item left. If the whole run has no item left, first records how the run ends. */
   async #conclude(): Promise<Disposition | undefined> {
     const { handle } = this;
     const waits = handle.status === 'awaiting' || handle.status === 'paused';

@@ -1,8 +1,8 @@
 /** Options of `GiveBacks`: the delays of jobs that a worker gives back. */
 export interface GiveBackOptions {
-  /** Milliseconds before a job is delivered again for the first time. The shortest delay. */
+  /** Milliseconds before a job is delivered again for the first time. Also the minimum delay. */
   readonly least: number;
-  /** The longest delay of a job, in milliseconds. */
+  /** Maximum delay of a job, in milliseconds. */
   readonly longest: number;
   /** Maximum number of jobs that are remembered. Default: 50000. */
   readonly most?: number | undefined;
@@ -12,42 +12,48 @@ export interface GiveBackOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** The distance of two turns: at least these milliseconds, and at least so many times the time that a job takes. */
+/** Minimum interval between two turns, in milliseconds, and as a multiple of the time that a job takes. */
 const leastSpacing = 100;
 const timesTaken = 10;
 
-/** The longest time of one job that counts, in milliseconds: a job may have executed nodes before it was given back. */
+/**
+ * Maximum time, in milliseconds, that is counted for one job. A job may have executed nodes before it was given back.
+ */
 const longestTaken = 1_000;
 
-/** The weight of the newest job in the moving average of the time that a job takes. */
+/** Weight of the latest job in the moving average of the time that a job takes. */
 const weight = 1 / 10;
 
-/** The largest random addition to a delay, as a part of it. It keeps workers that started together out of step. */
+/** Maximum random addition to a delay, as a fraction of the delay. Keeps workers that started together out of step. */
 const jitter = 1 / 4;
 
-/** Milliseconds after its delay before a job that did not come back is forgotten: another worker has it. */
+/** Milliseconds after which a job that is overdue is forgotten, because another worker has it. */
 const patience = 600_000;
 
-/** Milliseconds between two searches for such jobs, which start when the maximum is reached. */
+/**
+ * Minimum milliseconds between two searches for forgotten jobs. A search is made only when the maximum number of jobs
+ * is reached.
+ */
 const lookEvery = 60_000;
 
 interface Known {
-  /** When the job was given back for the first time. */
+  /** Time at which the job was given back for the first time. */
   readonly since: number;
-  /** When the job may be delivered again. */
+  /** Time from which the job may be delivered again. */
   readonly due: number;
 }
 
 /**
- * Computes the delays of jobs that a worker gives back to the queue, so that they take a small part of the worker's
- * time, however many they are. A queue may deliver delayed jobs before waiting ones. With a fixed delay, a few hundred
- * of them would keep a worker busy all the time.
+ * Computes the delays of jobs that a worker gives back to the queue. However many they are, the jobs then take only a
+ * small share of the worker's time. A queue may deliver delayed jobs before waiting jobs, so with a fixed delay, a few
+ * hundred given-back jobs would keep a worker busy all the time.
  *
- * - A job that is given back for the first time comes again soon, since another worker may be able to handle it.
- * - After that, jobs take turns: ten per second, or fewer if each takes long. A job that comes back takes the next free
- *   turn, so N jobs come again after N turns each.
- * - No job waits longer than twice the time since it was first given back. A worker that can handle it may be busy now,
- *   or about to start.
+ * - A job that is given back for the first time is delivered again soon, because another worker may be able to handle
+ *   it.
+ * - After that, jobs take turns: ten per second, or fewer if each job takes long. A job that is given back again
+ *   takes the next free turn, so N jobs are each delivered again after N turns.
+ * - No job waits longer than twice the time since it was first given back. A worker that can handle the job may be
+ *   busy now, or about to start.
  */
 export class GiveBacks {
   readonly #known = new Map<string, Known>();

@@ -1,10 +1,10 @@
 import { EngineClock } from '../engines/engine-clock.js';
 
-/** An estimate of the engine's clock, set at each heartbeat. */
+/** An estimate of the engine's clock, corrected by each heartbeat. */
 export class HeardClock {
   #clock: EngineClock | undefined = undefined;
 
-  /** The engine's time in epoch milliseconds. Before the first heartbeat: the time of this machine. */
+  /** The engine's time in epoch milliseconds. Before the first heartbeat, the time of this machine. */
   get now(): number {
     return this.#clock?.now ?? Date.now();
   }
@@ -13,8 +13,8 @@ export class HeardClock {
    * Sends a heartbeat and sets the clock to the engine's answer.
    *
    * @param ask - sends the heartbeat, and returns the engine's time
-   * @returns the least possible difference of this machine's clock, in milliseconds: positive if it is ahead, negative
-   *   if it is behind
+   * @returns the minimum by which this machine's clock is wrong, in milliseconds: positive if the clock is ahead,
+   *   negative if it is behind
    */
   async heard(ask: () => Promise<number>): Promise<number> {
     const before = Date.now();
@@ -22,7 +22,7 @@ export class HeardClock {
     const after = Date.now();
     if (this.#clock === undefined) this.#clock = new EngineClock(now);
     else this.#clock.hear(now);
-    // The engine read its clock at some time between `before` and `after`.
+    // The engine read its clock at a time between `before` and `after`.
     return now < before ? before - now : Math.min(after - now, 0);
   }
 }

@@ -6,10 +6,10 @@ import { openRun } from '../run/run-handles.js';
 import { isFinished, type RunCursor } from '../run-info.js';
 import type { Workflows } from '../workflows/workflows.js';
 
-/** Number of runs per page, and of idle runs that a round may spend the whole interval on. */
+/** Number of runs per page. Also the number of idle runs on which a round may spend the whole interval. */
 const most = 100;
 
-/** The part of the interval that a round may spend on further idle runs. */
+/** The fraction of the interval that a round may spend on further idle runs. */
 const share = 1 / 20;
 
 /** Options of `Maintenance`. */
@@ -18,24 +18,24 @@ export interface MaintenanceOptions {
   readonly interval: number;
   /** Milliseconds without a commit after which a run is idle. Default: the interval. */
   readonly idle?: number | undefined;
-  /** Returns true when no further run is to be looked at. Default: always false. */
+  /** Returns true when the round should end before the next run. Default: always false. */
   readonly isStopping?: (() => boolean) | undefined;
-  /** Called with an error that prevented a look at a run. The round continues with the next run. */
+  /** Called with an error that prevented the check of a run. The round continues with the next run. */
   readonly onError: (error: unknown, details: { readonly runId?: string }) => void;
 }
 
 /**
- * The regular maintenance of a worker. A round removes runs whose retention has passed. It also looks at idle runs, in
- * which nothing has happened for a while, and queues their jobs that the queue has lost or never received, for instance
- * because the program that started the run died in between.
+ * The regular maintenance of a worker. A round removes runs whose retention has passed. It also checks idle runs, in
+ * which nothing has happened for a while. It queues the jobs of these runs that the queue has lost or never received,
+ * for instance because the program that started the run died too early.
  *
- * A round continues with the idle runs after the last one of the round before, and starts over after the last run. It
- * looks at a hundred idle runs, and at more as long as it has taken less than a twentieth of the interval.
+ * A round continues with the idle runs after the last run of the previous round, and starts over after the last idle
+ * run. It checks a hundred idle runs, and further runs until it has taken a twentieth of the interval.
  */
 export class Maintenance {
-  /** Idle runs that were listed but not looked at yet. */
+  /** Idle runs that were listed but have not been checked yet. */
   #idle: string[] = [];
-  /** The cursor of the last page that was listed. */
+  /** The cursor of the page that was listed last. */
   #after: RunCursor | undefined = undefined;
   #isAtEnd = false;
 
@@ -55,7 +55,8 @@ export class Maintenance {
     const { runInfoStore } = this.engine;
     for (let before = new Set<string>(); !this.#isStopping; ) {
       const runs = await runInfoStore.listExpired(most);
-      // Stop if a page has only runs that were just removed: removing them again would not help.
+      // A page that contains only runs that were just removed ends the loop, because removing them again would not
+      // help.
       if (runs.every(({ runId }) => before.has(runId))) return;
       before = new Set(runs.map(({ runId }) => runId));
       // The incarnation protects a new run that was started under the same id.
@@ -75,7 +76,7 @@ export class Maintenance {
     }
   }
 
-  /** Returns the next idle run; `undefined` after the last one. The next call then starts over. */
+  /** Returns the next idle run, or `undefined` after the last one. The next call then starts over. */
   async #nextIdle(): Promise<string | undefined> {
     const { idle = this.options.interval } = this.options;
     while (!this.#isAtEnd && !this.#isStopping) {
@@ -102,7 +103,7 @@ export class Maintenance {
   }
 }
 
-/** Queues the missing jobs of a run. Jobs that are already in the queue stay as they are. */
+/** Queues the missing jobs of a run. Jobs that are already in the queue are left unchanged. */
 async function recover(engine: Engine, workflows: Workflows, runId: string): Promise<void> {
   try {
     const handle = await openRun(engine, workflows, runId);

@@ -9,8 +9,8 @@ import { someWorkflows, type Workflow } from '../workflows/workflows.js';
 export const defaultLockDuration = 5_000;
 
 /**
- * Options of `new DistributedWorker`. `engine` and `workflows` are required; the defaults of all others suit most
- * fleets. Intervals and durations are whole numbers of milliseconds.
+ * Options of `new DistributedWorker`. `engine` and `workflows` are required; the defaults of all other options suit
+ * most fleets. Intervals and durations are whole numbers of milliseconds.
  */
 export interface WorkerOptions {
   /** The queue and the stores of the fleet. The orchestrators use the same engine. */
@@ -19,36 +19,42 @@ export interface WorkerOptions {
   readonly workflows: readonly Workflow[];
   /** Maximum number of nodes that the worker executes at the same time: a whole number of at least 1. Default: 10. */
   readonly concurrency?: number | undefined;
-  /** The id of the worker, unique in the fleet, at most 500 characters. Default: host, process id and a random part. */
+  /**
+   * The id of the worker, unique in the fleet, at most 500 characters. Default: host, process id and a random suffix.
+   */
   readonly id?: string | undefined;
   /** The registry, hooks, middleware, dependencies and serializer of the nodes. Default: `new FlowRuntime()`. */
   readonly runtime?: FlowRuntime | undefined;
   /**
-   * Milliseconds for which a job stays locked by a silent worker, at least 500. When a worker dies, or its event loop
-   * is blocked for longer than this, others get its jobs after at most one and a half times this time. Default: 5000.
+   * Milliseconds for which a silent worker's jobs stay locked, at least 500. When a worker dies, or its event loop is
+   * blocked for longer than this, other workers get its jobs after at most one and a half times this time. Default:
+   * 5000.
    */
   readonly lockDuration?: number | undefined;
   /**
-   * Milliseconds between two heartbeats. After five intervals of silence, a worker is considered dead. Default: 1000.
+   * Milliseconds between two heartbeats. A worker is considered dead after five intervals without a heartbeat. Default:
+   * 1000.
    */
   readonly heartbeatInterval?: number | undefined;
   /** Milliseconds within which the worker notices that a run was cancelled. Default: 500. */
   readonly watchInterval?: number | undefined;
   /**
-   * Milliseconds between two rounds of maintenance, which removes expired runs and queues jobs that idle runs have
-   * lost. A round looks at a hundred idle runs, or more if that takes less than a twentieth of the interval. Default:
+   * Milliseconds between two rounds of maintenance, which remove expired runs and queue jobs that idle runs have lost.
+   * A round checks a hundred idle runs, and further runs until it has taken a twentieth of the interval. Default:
    * 30000.
    */
   readonly maintenanceInterval?: number | undefined;
-  /** Number of workers that may die while they execute a node. When it is reached, the node fails. Default: 3. */
+  /**
+   * Number of workers that may die while they execute a node. When the number is reached, the node fails. Default: 3.
+   */
   readonly maxCrashes?: number | undefined;
-  /** Maximum size of an output, or of a key of the context, as text, in bytes, at least 1024. Default: 1 MiB. */
+  /** Maximum size, in bytes, of the text of an output or a key of the context. At least 1024. Default: 1 MiB. */
   readonly maxPayload?: number | undefined;
 }
 
 /**
- * Options of `Fleet.worker`: those of `WorkerOptions` that each worker of a fleet has for itself. The fleet sets
- * `engine`, `workflows`, `runtime` and `maxPayload`.
+ * Options of `Fleet.worker`: the `WorkerOptions` that each worker of a fleet sets for itself. The fleet sets `engine`,
+ * `workflows`, `runtime` and `maxPayload`.
  *
  * @example
  * const worker = fleet.worker({ concurrency: 50 });

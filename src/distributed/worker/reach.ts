@@ -1,9 +1,12 @@
 import { isPassing } from '../run/patience.js';
 
-/** Number of ticks after which an unanswered heartbeat counts as failed. A blocked event loop causes no ticks. */
+/**
+ * Number of ticks after which an unanswered heartbeat counts as failed. While the event loop is blocked, there are no
+ * ticks.
+ */
 const mostTicks = 2;
 
-/** Notices when the engine is unreachable: a heartbeat fails or is not answered. */
+/** Detects that the engine is unreachable, because a heartbeat fails or is not answered. */
 export class Reach {
   #unanswered = 0;
   #isAsking = false;

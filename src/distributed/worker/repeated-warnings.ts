@@ -2,7 +2,7 @@ import { withoutJobIds } from '../journal/job-id.js';
 
 type Details = Readonly<Record<string, unknown>>;
 
-/** Milliseconds for which equal warnings are counted, and the maximum number of different warnings being counted. */
+/** Milliseconds for which equal warnings are counted, and maximum number of different warnings that are counted. */
 const interval = 10_000;
 const most = 200;
 
@@ -14,9 +14,9 @@ interface Counted {
 }
 
 /**
- * Combines equal warnings. The first of a kind is passed on at once. Equal ones within the next ten seconds are
- * counted, then passed on as one warning with their number in `details.repeated`. Warnings that differ only in the ids
- * of runs and jobs are equal; message and details are those of the first.
+ * Combines equal warnings. The first warning of a kind is passed on at once. Equal warnings within the next ten seconds
+ * are counted, then passed on as one warning with their number in `details.repeated`. Warnings that differ only in the
+ * ids of runs and jobs are equal. The combined warning has the message and the details of the first.
  */
 export class RepeatedWarnings {
   readonly #counted = new Map<string, Counted>();
@@ -35,20 +35,24 @@ export class RepeatedWarnings {
     this.pass(error, details);
   }
 
-  /** Passes on the warnings that were counted so far. */
+  /** Passes on the warnings that have been counted so far. */
   close(): void {
     for (const kind of [...this.#counted.keys()]) this.#end(kind);
   }
 
   #begin(kind: string, error: Error, details: Details): void {
     const timer = setTimeout(() => {
-      // A warning that keeps coming is passed on once per interval.
+      // A warning that keeps occurring is passed on once per interval.
       if (this.#end(kind)) this.#begin(kind, error, details);
     }, interval).unref();
     this.#counted.set(kind, { error, details, repeated: 0, timer });
   }
 
-  /** Ends the counting of a kind of warning. @returns true if the warning was repeated */
+  /**
+   * Ends the counting of a kind of warning.
+   *
+   * @returns true if the warning was repeated
+   */
   #end(kind: string): boolean {
     const { error, details, repeated, timer } = this.#counted.get(kind) as Counted;
     clearTimeout(timer);

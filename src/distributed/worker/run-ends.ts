@@ -9,7 +9,7 @@ import { activeStatuses, isFinished } from '../run-info.js';
 /** Cancels a run whose deadline has passed. */
 export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Disposition> {
   const { deadline, startAt } = handle.record;
-  // The run has ended, or was retried and has no deadline now, or the job belongs to an earlier run of this id.
+  // The run has ended, or was retried and therefore has no deadline, or the job belongs to an earlier run with this id.
   if (isFinished(handle.status) || deadline === undefined) return 'done';
   const left = deadline - handle.now;
   if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
@@ -20,7 +20,7 @@ export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Dis
   return 'done';
 }
 
-/** Fails a run whose data cannot be decoded. Otherwise its job would be delivered again and again. */
+/** Fails a run whose data cannot be decoded, because its job would otherwise be delivered again and again. */
 export async function giveUp(handle: RunHandle, { queue }: Engine, error: Error): Promise<Disposition> {
   const becomes = { status: 'failed', error: cleaned(error.message, longestReason) } as const;
   await handle.commit({ entry: { type: 'concluded', status: 'failed' }, during: activeStatuses, becomes });

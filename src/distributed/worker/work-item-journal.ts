@@ -27,7 +27,10 @@ import { activeStatuses } from '../run-info.js';
 import type { WorkItemView } from './work-item-state.js';
 import { type Ended, fieldOf, WorkItemTexts } from './work-item-texts.js';
 
-/** Maximum number of attempts per round, and of steps per claim. The numbers within slots are computed from these. */
+/**
+ * Maximum number of attempts per round, and maximum number of steps per claim. The numbers within slots are computed
+ * from both.
+ */
 const mostAttempts = 2 ** 26;
 const mostSteps = 2 ** 22;
 
@@ -42,7 +45,8 @@ export interface Holder {
 }
 
 /**
- * A claim of a work item. Steps inside the node are committed under a claim, so that only its latest holder adds any.
+ * A claim of a work item. Steps inside the node are committed under a claim, so that only the latest holder of the item
+ * can add steps.
  */
 interface Claim {
   readonly id: string;
@@ -51,11 +55,12 @@ interface Claim {
 }
 
 /**
- * The journal that the flow layer writes to during an execution: each event becomes an entry of the run's journal. If
+ * The journal to which the flow layer writes during an execution. Each event becomes an entry of the run's journal. If
  * the run refuses an entry, the execution ends with a `SupersededError`.
  *
- * Calls that the engine could not carry out are retried as long as the execution lasts, since the node is not to blame.
- * If the execution is aborted first, later events of the node do not count: they may be consequences of the failure.
+ * Calls that the engine could not carry out are retried as long as the execution lasts, because the node is not to
+ * blame. If the execution is aborted first, later events of the node do not count, because they may be consequences of
+ * the engine's failure.
  */
 export class WorkItemJournal implements StateJournal {
   readonly #began = performance.now();
@@ -63,10 +68,10 @@ export class WorkItemJournal implements StateJournal {
   #claimed: Promise<Claim> | undefined = undefined;
   #steps = 0;
   #failure: { readonly error: unknown } | undefined = undefined;
-  /** The engine's errors by the entry whose commit is being retried. Undefined in most executions. */
+  /** The engine's errors, by the entry whose commit is being retried. Undefined in most executions. */
   #heldUp: Map<object, EngineError> | undefined = undefined;
 
-  /** @param item - the work item that is executed. Default: none, a fallback stands in for a failed node */
+  /** @param item - the work item that is executed. Default: none, because a fallback replaces a failed node */
   constructor(
     private readonly handle: RunHandle,
     private readonly holder: Holder,
@@ -77,8 +82,9 @@ export class WorkItemJournal implements StateJournal {
   }
 
   /**
-   * The engine's error, if a commit of this execution failed or is being retried. A node may fail because of that, for
-   * instance by a timeout. Once read, the error stays, since all that follows may be a consequence.
+   * The engine's error, if a commit of this execution failed or is being retried. The node may fail because of this
+   * error, for instance by a timeout. Once read, the error is kept, because everything that follows may be a
+   * consequence.
    */
   get failure(): { readonly error: unknown } | undefined {
     const [error] = this.#heldUp?.values() ?? [];
@@ -109,14 +115,16 @@ export class WorkItemJournal implements StateJournal {
   }
 
   /**
-   * Commits a step inside the node. The first step claims the item, so that an earlier execution can add no more steps.
+   * Commits a step inside the node. The first step claims the item, so that an earlier execution can add no further
+   * steps.
    */
   async #step(happening: InNode<unknown, SavedRun, Entry>): Promise<void> {
     const item = this.item as WorkItem;
     this.#claimed ??= this.#claim(item);
     const { id, base } = await this.#claimed;
     const common = { node: this.#idOf(item.node), round: item.round, claim: id };
-    // The slot makes a repeated step count once. The steps of a claim are committed in the order of their numbers.
+    // Because of the slot, a repeated step counts once. The steps of a claim are committed in the order of their
+    // numbers.
     const commit = async (entry: StepEntry) => {
       const slot = `s${this.handle.replica.numbering.placeOf(item.node)}`;
       await this.#commit(entry, slot, base + ++this.#steps);
@@ -170,7 +178,7 @@ export class WorkItemJournal implements StateJournal {
       await write(happening, happening.type === 'completed' ? this.#changes(happening.nodeId) : {});
     } catch (error) {
       if (!('error' in happening) || !(error instanceof SerializationError)) throw error;
-      // The engine refused the text of the failure: record a short, plain error instead.
+      // The engine refused the text of the failure, so a short, plain error is recorded instead.
       await write({ ...happening, error: { ...happening.error, cause: plainError(happening.error.cause) } }, {});
     }
   }
@@ -191,7 +199,7 @@ export class WorkItemJournal implements StateJournal {
     };
   }
 
-  /** Returns the change of the run if this entry turns out to be its last. */
+  /** Returns the change to the run if this entry turns out to be its last entry. */
   #conclusion(entry: NodeEntry, node: number): RunChange | undefined {
     const { replica } = this.handle;
     if (entry.type === 'failed') return conclusionAfter(replica, node, entry);
@@ -203,7 +211,7 @@ export class WorkItemJournal implements StateJournal {
     });
   }
 
-  /** Returns the changes of the context that the node made. Only keys that can be merged carry their base. */
+  /** Returns the node's changes to the context. Only keys that can be merged include their base. */
   #changes(nodeId: string): Changes {
     const { codec, workflow } = this.handle;
     const { merges } = workflow;
@@ -220,10 +228,10 @@ export class WorkItemJournal implements StateJournal {
   }
 
   /**
-   * Commits an entry, with retries while the engine cannot carry it out.
+   * Commits an entry. Retries while the engine cannot carry out the commit.
    *
-   * @throws {SerializationError} if the engine refuses the entry for its content, or fails with something else than an
-   *   `EngineError`; the node fails with this error
+   * @throws {SerializationError} if the engine refuses the entry because of its content, or fails with an error other
+   *   than an `EngineError`; the node fails with this error
    */
   async #commit(
     entry: NodeEntry | StepEntry,

@@ -4,17 +4,17 @@ import type { WorkItem } from '../journal/ledger.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { memoryAsRead } from '../run/whole-state.js';
 
-/** The state that one execution of a node works with: a view of the context of its own, and the data of the node. */
+/** The state with which a single execution of a node works: its own view of the context, and the data of the node. */
 export interface WorkItemView {
   readonly state: WorkflowState;
   readonly view: ContextView;
 }
 
 /**
- * Builds the state for an execution: a view of the run in which values are decoded when they are accessed. Changes of
+ * Builds the state for an execution: a view of the run in which values are decoded when they are accessed. Changes to
  * the context become visible to other executions only after they are committed.
  *
- * @param item - the work item to be executed. Default: none, a fallback stands in for a failed node
+ * @param item - the work item to be executed. Default: none, because a fallback replaces a failed node
  */
 export function stateFor({ replica, settings }: RunHandle, item?: WorkItem): WorkItemView {
   const { codec, merges } = replica.origin;

@@ -13,7 +13,7 @@ import { PayloadError } from '../errors.js';
 import type { Execution, NodeEntry } from '../journal/entry.js';
 import type { RunHandle } from '../run/run-handle.js';
 
-/** Maximum number of characters of a key in a message. */
+/** Maximum number of characters of a key that a message quotes. */
 const longestKey = 100;
 
 /** Returns the name of a context key for messages. */
@@ -21,7 +21,7 @@ export function fieldOf(key: string): string {
   return `context.${cut(key, longestKey)}`;
 }
 
-/** An event that ends an execution: the node completed, failed, is retried later, or waits. */
+/** An event that ends an execution: the node completed, failed, will be retried, or waits. */
 export type Ended = Exclude<RunHappening, InNode<unknown, SavedRun, Entry>>;
 
 /** Encodes the values of an execution as texts, and checks their size. */
@@ -33,7 +33,7 @@ export class WorkItemTexts {
   ) {}
 
   /**
-   * Encodes an error. An error that cannot be serialized, or is too large, is reduced to its name and a short message.
+   * Encodes an error. An error that cannot be serialized or is too large is reduced to its name and a short message.
    */
   writeError({ cause }: Failure<unknown>): string {
     const { codec } = this.handle;
@@ -55,7 +55,8 @@ export class WorkItemTexts {
   /**
    * Encodes a value.
    *
-   * @throws {SerializationError} for a value that cannot be serialized, or is too large; the node fails with this error
+   * @throws {SerializationError} for a value that cannot be serialized or is too large; the node fails with this
+   *   error
    */
   write(value: unknown, path: string): string {
     const text = this.handle.codec.encode(value, path);
@@ -73,17 +74,21 @@ export class WorkItemTexts {
     throw new SerializationError(path, `must be at most ${maxPayload} bytes as text, got ${size}`, { cause });
   }
 
-  /** Checks the size of a context key with its value. @throws {SerializationError} if it is too large */
+  /**
+   * Checks the size of a context key with its value.
+   *
+   * @throws {SerializationError} if the size is too large
+   */
   checkKey(key: string, text: string): void {
     this.check(key + text, fieldOf(key));
   }
 
   /**
-   * Builds the journal entry of an execution's end.
+   * Builds the journal entry for the end of an execution.
    *
    * @param isOwn - if true, the entry is about the node that is being executed. If false, it is about a node that a
-   *   fallback stands in for
-   * @throws {SerializationError} for a value that cannot be serialized, or is too large
+   *   fallback replaces
+   * @throws {SerializationError} for a value that cannot be serialized or is too large
    */
   entryOf(happening: Ended, common: Execution & Changes, isOwn: boolean): NodeEntry {
     switch (happening.type) {

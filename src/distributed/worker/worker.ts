@@ -29,12 +29,12 @@ import { RepeatedWarnings } from './repeated-warnings.js';
 /** Milliseconds that a stopping worker waits for the engine after its last node has ended. */
 const grace = 5_000;
 
-/** Delays of jobs that must be executed alone and have to wait for that: the least and the longest, in milliseconds. */
+/** Minimum and maximum delay, in milliseconds, of jobs that have to wait until they can be executed alone. */
 const ofSuspects = { least: 250, longest: 60_000 };
 
 /**
  * Events of a `DistributedWorker`, which is an `EventEmitter`. `warning` is emitted for problems that the worker
- * handles by itself.
+ * handles itself.
  *
  * @example
  * worker.on('warning', (error, details) => console.warn(error.message, details));
@@ -42,16 +42,16 @@ const ofSuspects = { least: 250, longest: 60_000 };
 export interface WorkerEvents {
   /**
    * A problem that the worker handles, such as a lost connection or a job of an unknown workflow. Equal warnings within
-   * ten seconds are combined: the first comes at once, the others as a second event with their number in
-   * `details.repeated`.
+   * ten seconds are combined: the first warning is emitted at once, and all others as a second event with their number
+   * in `details.repeated`.
    */
   warning: [error: Error, details: Readonly<Record<string, unknown>>];
 }
 
 /**
  * Takes jobs from the queue and executes the nodes of runs, up to `concurrency` at a time. Any number of workers can
- * share an engine; when a worker dies, others continue its work. A node may therefore be executed more than once, but
- * its result counts once.
+ * share an engine. When a worker dies, other workers continue its work. A node may therefore be executed more than
+ * once, but its result counts only once.
  *
  *     new ─► start ─► running ─► stop ─► stopped
  *
@@ -68,7 +68,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #deliveries: Deliveries;
   readonly #activity: Activity;
   readonly #tickers: Ticker[];
-  /** The parts of the worker that all its deliveries share. */
+  /** The objects of the worker that all its deliveries share. */
   readonly #holding: Holding;
   readonly #gone = new Cancellation([], true);
   readonly #alibis: Alibis;
@@ -83,7 +83,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   /** If true, the worker has ended without waiting for the engine. It emits no further warnings. */
   #isGone = false;
   readonly #clock = new HeardClock();
-  /** If true, this machine's clock is too far from the engine's. Unknown until the first heartbeat. */
+  /** If true, this machine's clock differs too much from the engine's clock. Unknown until the first heartbeat. */
   #isOff: boolean | undefined = undefined;
 
   /**
@@ -133,9 +133,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   /**
-   * Starts the worker. Resolves when it takes work. After a rejection `start` can be called again.
+   * Starts the worker. Resolves when the worker takes work. After a rejection, `start` can be called again.
    *
-   * @throws {EngineError} if the engine does not answer in time; the message says which address was tried
+   * @throws {EngineError} if the engine does not answer in time; the message contains the address
    * @throws {WorkflowChangedError} if active runs were started with another graph of a workflow in the same version
    * @throws {WorkerStoppedError} for a worker that was stopped
    */
@@ -144,9 +144,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   /**
-   * Stops the worker: takes no more jobs, finishes the nodes that are being executed, and gives the other jobs back.
-   * Nodes that are still running at the deadline are aborted, and executed again by other workers. Resolves at most 5 s
-   * after the last node has ended, also while the engine is unreachable. A second call can only shorten the deadline.
+   * Stops the worker. It takes no more jobs, finishes the nodes that are being executed, and gives all other jobs back.
+   * Nodes that are still running at the deadline are aborted, and are executed again by other workers. Resolves at most
+   * 5 s after the last node has ended, even if the engine is unreachable. A second call can only shorten the deadline.
    *
    * @param options - `deadline`: milliseconds to wait for nodes that are being executed, at least 0. Default: 10000
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
@@ -211,8 +211,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   /**
-   * Sends a heartbeat, and compares this machine's clock with the engine's. If the queue relies on local clocks, a
-   * worker with a wrong clock would consider the locks of others expired, so it takes no work until its clock is right.
+   * Sends a heartbeat, and compares this machine's clock with the engine's clock. If the queue relies on local clocks,
+   * a worker with a wrong clock would consider the locks of other workers expired. Such a worker takes no work until
+   * its clock is right.
    */
   async #beat(): Promise<void> {
     const beat = () => this.#engine.livenessStore.heartbeat(this.health());
@@ -254,7 +255,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const ending = this.#end();
     await Promise.race([ending.catch(() => undefined), this.#activity.idle(), deadline.passed]);
     this.#deliveries.abort('is executed elsewhere: this worker has stopped');
-    // An unreachable engine does not delay the end: the held jobs go to other workers when their locks expire.
+    // An unreachable engine does not delay the end. The held jobs go to other workers when their locks expire.
     await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() }).finally(() =>
       this.#gone.abort(this.#wasStopped()),
     );
@@ -297,7 +298,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     void this.#consumer?.terminate().catch(() => undefined);
   }
 
-  /** Removes the worker from the list of workers. If that fails, others will see that the worker is silent. */
+  /**
+   * Removes the worker from the list of workers. If this fails, the other programs will notice that the worker is
+   * silent.
+   */
   async #sayGoodbye(): Promise<void> {
     try {
       await this.#activity.report(this.#engine.workItemStateStore);
