@@ -140,8 +140,8 @@ export interface WorkQueue {
   /** Adds either all of the jobs or none. A job whose id is already in the queue is left unchanged. */
   enqueue(jobs: readonly Job[]): Promise<void>;
   /**
-   * Takes jobs and passes them to `handler` until the consumer is closed. Jobs of priority 0 come first; jobs of equal
-   * priority come in the order in which they were added.
+   * Takes jobs and passes them to `handler` until the consumer is closed. Jobs of priority 0 are delivered first. Jobs
+   * of equal priority are delivered in the order in which they were added.
    */
   consume(handler: Handler, options: ConsumeOptions): Promise<Consumer>;
   /** Removes the given jobs of a run, except for jobs that a worker is currently handling. */
@@ -315,7 +315,7 @@ export interface RunInfoStore {
   getStatuses(runIds: readonly string[]): Promise<readonly (RunStatus | undefined)[]>;
   /** Returns up to `query.limit` runs, ordered by time of creation, then by id. */
   listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
-  /** Counts runs by status, with 0 for a status that no run has. Called often, so it must be cheap. */
+  /** Counts runs by status. A status that no run has is counted as 0. Called often, so it must be cheap. */
   countRuns(): Promise<RunCounts>;
   /**
    * Removes everything that is stored about a run. Does nothing for an unknown run.

@@ -186,7 +186,7 @@ const passing: readonly EngineErrorReason[] = ['unreachable', 'timeout', 'full']
  * after secrets have been removed, and a `reason`, which decides if callers retry.
  */
 export interface EngineErrorOptions extends ErrorOptions {
-  /** The reason of the failure. Default: `payload` if `isFinal` is true, otherwise `unreachable`. */
+  /** The reason for the failure. Default: `payload` if `isFinal` is true, otherwise `unreachable`. */
   readonly reason?: EngineErrorReason | undefined;
   /** If true, the reason is `payload`, unless `reason` is given. Default: false. */
   readonly isFinal?: boolean | undefined;

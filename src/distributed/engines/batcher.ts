@@ -12,7 +12,7 @@ export interface CallLimit {
 
 interface Waiting<Call, Answer> {
   readonly call: Call;
-  /** The moment at which the call is late, by the monotonic clock. */
+  /** Time at which the call becomes late, by the monotonic clock. */
   readonly end: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;

@@ -1,6 +1,6 @@
 import { longestDelay } from '../../shared/validate.js';
 
-/** An answer did not arrive in time. The same request may succeed later. */
+/** Thrown when an answer did not arrive in time. The same request may succeed later. */
 export class SilenceError extends Error {
   readonly code = 'ETIMEDOUT';
 

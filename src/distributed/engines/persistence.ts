@@ -37,7 +37,7 @@ export class Attempt implements Limit {
   #isOver = false;
   #acts: Set<() => void> | undefined = undefined;
 
-  /** @param number - from 1 */
+  /** @param number - the number of the attempt, from 1 */
   constructor(
     readonly number: number,
     readonly milliseconds: number,
@@ -72,7 +72,7 @@ const mostLate = 8;
 /** Minimum time of an attempt in milliseconds, unless less time is left. Gives a server under load time to answer. */
 const shortest = 1_000;
 
-/** Milliseconds between a failed attempt and the next: the first pause, and the longest. */
+/** Milliseconds between a failed attempt and the next: the first pause, and the maximum. */
 const firstPause = 20;
 const longestPause = 500;
 

@@ -15,7 +15,7 @@ const rightsReplies = /^-?(NOAUTH|WRONGPASS|NOPERM)\b/;
 const deepest = 5;
 
 /**
- * Returns the reason of a failure, found in the error or its causes.
+ * Returns the reason for a failure, found in the error or its causes.
  *
  * @param otherwise - the reason if none is found
  */

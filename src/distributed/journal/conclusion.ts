@@ -29,7 +29,7 @@ const none: readonly number[] = [];
 const longestId = 200;
 export const longestReason = 500;
 
-/** Returns the status of a run that has no more work. Returns `undefined` if work is left. */
+/** Returns the status of a run without remaining work, or `undefined` if work is left. */
 export function conclusionOf(replica: Replica): RunChange | undefined {
   for (const { kind } of replica.ledger.values()) if (kind === 'node') return undefined;
   return conclude(replica, { position: replica.position, outputOf: (nodeId) => replica.values.get(nodeId) });

@@ -50,7 +50,7 @@ export abstract class Questions {
     return this.#runs.page(filter);
   }
 
-  /** Counts runs by status, with 0 for a status that no run has. */
+  /** Counts runs by status. A status that no run has is counted as 0. */
   async countRuns(): Promise<RunCounts> {
     return this.#runs.engine.runInfoStore.countRuns();
   }

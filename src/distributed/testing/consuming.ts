@@ -44,7 +44,7 @@ export async function consume(
 ): Promise<Consumer> {
   const consumer = await queue.consume(handle, {
     concurrency: 10,
-    // Long enough that no lock expires on a busy machine, since the tests count deliveries.
+    // The time is long enough that no lock expires on a busy machine, because the tests count deliveries.
     lockDuration: 60_000,
     workerId: newId('worker'),
     onError: () => undefined,

@@ -58,7 +58,7 @@ function startable(engine: Engine, workflows: readonly Workflow[], options: Part
   return new DistributedWorker({
     id,
     concurrency: 20,
-    // Long enough that no lock expires on a busy machine, since the tests count executions.
+    // The time is long enough that no lock expires on a busy machine, because the tests count executions.
     lockDuration: 60_000,
     watchInterval: 100,
     ...options,

@@ -147,7 +147,7 @@ export function aQuery(given: Partial<RunQuery> = {}): RunQuery {
   };
 }
 
-/** Repeats a check until it no longer throws. The timeout is long, since machines may be busy. */
+/** Repeats a check until it no longer throws. The timeout is long, because machines may be busy. */
 export async function until<Value>(check: () => Value | Promise<Value>, timeout = 60_000): Promise<Value> {
   const deadline = performance.now() + timeout;
   for (;;) {

@@ -66,7 +66,7 @@ export class GiveBacks {
   constructor(private readonly options: GiveBackOptions) {}
 
   /**
-   * Returns the delay of a job that is given back now, in milliseconds.
+   * Returns the delay, in milliseconds, of a job that is now given back.
    *
    * @param jobId - the id of the job in the queue
    * @param taken - milliseconds for which the worker has held the job. Default: 0
@@ -85,7 +85,7 @@ export class GiveBacks {
   #wait(known: Known | undefined, now: number): number {
     const { least, longest } = this.options;
     if (known === undefined && this.#hasRoom(now)) return least;
-    // A job that is not remembered for lack of room may have been given back any number of times.
+    // A job may be unknown because the maximum was reached. Such a job may have been given back any number of times.
     const most = known === undefined ? longest : Math.min(longest, least + 2 * (now - known.since));
     const turn = Math.max(this.#next, now);
     const wait = Math.max(least, turn - now);

@@ -15,7 +15,7 @@ interface Queued {
 export class MemoryQueue implements WorkQueue {
   readonly #jobs = new Map<string, Queued>();
   readonly #waiting = new Map<number, Deque<Queued>>();
-  /** In ascending order. */
+  /** The priorities of all lists, in ascending order. */
   #priorities: number[] = [];
   readonly #consumers = new Set<MemoryConsumer>();
 
@@ -101,7 +101,7 @@ export class MemoryQueue implements WorkQueue {
     queued.state = 'waiting';
     waiting.push(queued);
     for (const consumer of this.#consumers) consumer.pump();
-    // The next job is offered to another consumer first, in case this one gives back every job.
+    // The next job is offered to another consumer first, in case this consumer gives back every job.
     const [first] = this.#consumers;
     if (first === undefined || this.#consumers.size === 1) return;
     this.#consumers.delete(first);

@@ -101,7 +101,7 @@ export class Connections {
     this.#obstacle.follow(connection);
     connection.on('error', (error) => {
       if (!isOfDatabase(error)) return;
-      // ioredis would continue in database 0, which may belong to another fleet.
+      // The connection is made again, because ioredis would continue in database 0, which may belong to another fleet.
       refusals++;
       (connection as Redis).disconnect(true);
     });

@@ -93,7 +93,7 @@ export class Keys {
     return `${this.#index}:status`;
   }
 
-  /** Returns the list of all runs, or of the runs with a workflow, a status, or both. */
+  /** Returns the list of all runs, or of the runs with a given workflow, a given status, or both. */
   listOf(workflow: string | undefined, status: RunStatus | undefined): string {
     const ofWorkflow = workflow === undefined ? '' : `:workflow:${keyOf(workflow)}`;
     return `${this.#index}:runs${ofWorkflow}${status === undefined ? '' : `:${status}`}`;

@@ -60,7 +60,7 @@ export class RunIndex {
     if (record?.workflow === workflow) await this.follow(record);
   }
 
-  /** Removes a run that is about to be deleted from the lists, and marks it as expired until it is deleted. */
+  /** Removes from the lists a run that is about to be deleted, and marks it as expired until it is deleted. */
   async markRemoved(run: Filed): Promise<void> {
     await this.#write(run.workflow, [run.runId, '', 0, markOf(run)]);
   }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { isCluster } from './connections.js';
 import type { Connection } from './scripts.js';
 
-/** Facts about a server, as its `INFO` reports them. */
+/** Facts about a server, taken from its `INFO`. */
 export interface ServerInfo {
   readonly version: string;
   readonly databaseType: Bull.DatabaseType;
@@ -18,7 +18,7 @@ export interface ServerInfo {
 /** The oldest supported version. Also assumed if the access rules of a server hide its version. */
 const leastVersion = '6.2.0';
 
-/** Returns the facts about each master of a cluster, or about the one server. */
+/** Returns the facts about each master of a cluster, or about the single server. */
 export async function serversOf(connection: Connection): Promise<readonly ServerInfo[]> {
   if (!isCluster(connection)) return [await infoOf(connection)];
   // After its first answer, the client knows the nodes.
@@ -30,7 +30,7 @@ export async function infoOf(connection: Redis): Promise<ServerInfo> {
   try {
     return readInfo(await connection.info());
   } catch (error) {
-    // The user of the address lacks the right to read `INFO`.
+    // `NOPERM` means that the user of the address lacks the right to read `INFO`.
     if (!String(Object(error).message).startsWith('NOPERM')) throw error;
     await connection.ping();
     return readInfo('');

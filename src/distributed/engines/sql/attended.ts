@@ -13,7 +13,7 @@ const mostIdle = 2;
 const shortestInterval = 1_000;
 const longestInterval = 3_000;
 
-/** The means of watching over statements. */
+/** The operations and the time limit for watching over statements. */
 export interface Attendance {
   /** Milliseconds without an answer or any other activity of the server, after which a statement is given up. */
   readonly limit: number;
@@ -62,7 +62,7 @@ const isIdle = `select coalesce(state like 'idle%', false) as is_idle ${sessions
 const ending = `select pg_terminate_backend(pid) ${sessions}`;
 
 class Attended {
-  /** Number of the last statement, and number of the statement in progress, if there is one. */
+  /** Number of the last statement, and number of the statement in progress, if any. */
   #last = 0;
   #underWay: number | undefined = undefined;
   /** Time at which the server last showed activity. */

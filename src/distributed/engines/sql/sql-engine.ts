@@ -181,7 +181,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
     }
   }
 
-  /** Closes the engine in bounded time, even if the server does not answer. */
+  /** Closes the engine within a limited time, even if the server does not answer. */
   close(options?: CloseOptions): Promise<void> {
     return this.#closing.close(options);
   }
