@@ -50,7 +50,8 @@ export interface Fleet<
   /**
    * Creates a worker. Call `start()` on the worker to take work.
    *
-   * @param options - the options of `new DistributedWorker`, without those that the fleet sets. Default: `{}`
+   * @param options - the options of `new DistributedWorker`, except for the options that the fleet sets. Default:
+   *   `{}`
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    * @throws {EngineError} if the fleet was closed
    */

@@ -22,7 +22,7 @@ interface Waiting<Call, Answer> {
 const most = 100;
 const mostText = 16 * 2 ** 20;
 
-/** Milliseconds added to the limit. A batch may have a time limit of its own, whose error says more. */
+/** Milliseconds added to the limit, because a batch may have its own time limit, whose error says more. */
 const grace = 500;
 
 /**

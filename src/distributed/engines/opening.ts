@@ -7,7 +7,7 @@ import { EngineError } from '../errors.js';
 import { lateError } from './persistence.js';
 import { reasonOf } from './reasons.js';
 
-/** Milliseconds added to the limit. An attempt may have time limits of its own, whose errors say more. */
+/** Milliseconds added to the limit, because an attempt may have its own time limits, whose errors say more. */
 const grace = 500;
 
 /** A resource that is opened when it is first used, within a time limit. If opening fails, the next use tries again. */

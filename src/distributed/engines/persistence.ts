@@ -18,7 +18,10 @@ export interface Persistence {
   /** Milliseconds that a call may take, including all attempts. */
   readonly timeout: number;
   readonly judge: (error: unknown) => Judgement;
-  /** Returns the underlying error, which is then judged and reported, or a promise of it. Default: the error itself. */
+  /**
+   * Returns the underlying error or a promise of it. The underlying error is then judged and reported. Default: returns
+   * the error itself.
+   */
   readonly explain?: ((error: unknown) => unknown) | undefined;
   /**
    * Returns the reason why no connection can be made, or `undefined` if connections can be made. Called after an
@@ -57,7 +60,9 @@ export class Attempt implements Limit {
   }
 }
 
-/** Share of the whole time that the first attempt gets. Each attempt without an answer doubles the time of the next. */
+/**
+ * Fraction of the total time that the first attempt gets. Each attempt without an answer doubles the time of the next.
+ */
 const firstShare = 1 / 8;
 
 /**

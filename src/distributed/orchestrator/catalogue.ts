@@ -29,7 +29,7 @@ export class Catalogue {
     private readonly workflows: Workflows,
   ) {}
 
-  /** Lists all workflows, starting with those on the engine. */
+  /** Lists all workflows, starting with the workflows on the engine. */
   async list(): Promise<WorkflowVersion[]> {
     const stored = await this.engine.workflowStore.list();
     const known = new Set(stored.map(keyOf));

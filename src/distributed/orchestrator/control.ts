@@ -167,8 +167,8 @@ async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
 }
 
 /**
- * Checks that a node of the workflow waits for the event. A workflow with sub-flows or batches accepts every name,
- * because these may wait for any event.
+ * Checks that a node of the workflow waits for the event. If the workflow has sub-flows or batches, every name is
+ * accepted, because sub-flows and batches may wait for any event.
  */
 function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
   const isOpen = plan.nodes.some(({ uses }) => uses === 'subflow' || uses === 'batch');

@@ -21,7 +21,7 @@ export interface Waiting {
   readonly commit: Commit;
   /** The number of the last entry that was known when the commit was requested. */
   readonly since: number;
-  /** Calls a function in the async context of the request. Undefined if nobody has subscribed to the ends of runs. */
+  /** Calls a function in the async context of the request. Undefined if the ends of runs have no subscribers. */
   readonly within: (<Result>(call: () => Result) => Result) | undefined;
   readonly patience: Patience | undefined;
   /** The error of the last attempt, if the commit is being retried. */

@@ -236,16 +236,16 @@ export class RunHandle {
   }
 
   /**
-   * Returns true if a compaction is due. Without the code of the workflow there are no merge functions, so the context
-   * in a snapshot might be wrong.
+   * Returns true if a compaction is due. A program without the code of the workflow never compacts, because it lacks
+   * the merge functions and might save a wrong context in the snapshot.
    */
   #isToBeCompacted(): boolean {
     return this.workflow.hasCode && this.#growth.isDue;
   }
 
   /**
-   * Replaces the journal with a snapshot of the replica. Even the journal of a loop with a million iterations stays
-   * small.
+   * Replaces the journal with a snapshot of the replica. This keeps the journal small, even for a loop with a million
+   * iterations.
    */
   async #compact(): Promise<void> {
     const { seq } = this.#replica;

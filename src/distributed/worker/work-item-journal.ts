@@ -71,7 +71,7 @@ export class WorkItemJournal implements StateJournal {
   /** The engine's errors, by the entry whose commit is being retried. Undefined in most executions. */
   #heldUp: Map<object, EngineError> | undefined = undefined;
 
-  /** @param item - the work item that is executed. Default: none, because a fallback replaces a failed node */
+  /** @param item - the work item that is executed. Default: none, for a fallback that replaces a failed node */
   constructor(
     private readonly handle: RunHandle,
     private readonly holder: Holder,

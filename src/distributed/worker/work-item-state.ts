@@ -14,7 +14,7 @@ export interface WorkItemView {
  * Builds the state for an execution: a view of the run in which values are decoded when they are accessed. Changes to
  * the context become visible to other executions only after they are committed.
  *
- * @param item - the work item to be executed. Default: none, because a fallback replaces a failed node
+ * @param item - the work item to be executed. Default: none, for a fallback that replaces a failed node
  */
 export function stateFor({ replica, settings }: RunHandle, item?: WorkItem): WorkItemView {
   const { codec, merges } = replica.origin;

@@ -42,8 +42,8 @@ const ofSuspects = { least: 250, longest: 60_000 };
 export interface WorkerEvents {
   /**
    * A problem that the worker handles, such as a lost connection or a job of an unknown workflow. Equal warnings within
-   * ten seconds are combined: the first warning is emitted at once, and all others as a second event with their number
-   * in `details.repeated`.
+   * ten seconds are combined: the first warning is emitted at once, and the remaining warnings as one further event,
+   * with their number in `details.repeated`.
    */
   warning: [error: Error, details: Readonly<Record<string, unknown>>];
 }

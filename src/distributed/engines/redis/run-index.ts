@@ -15,7 +15,7 @@ export interface IndexPlace {
 const index = new Script('index');
 
 /**
- * Returns the mark of a run that is being removed: a score below that of every expiring run. The mark may be found
+ * Returns the mark of a run that is being removed: a score below the scores of all expiring runs. The mark may be found
  * late, so it differs between runs that had the same id. Versions up to 0.7 use the mark 0 for all runs.
  */
 export function markOf({ createdAt }: Pick<RunRecord, 'createdAt'>): number {

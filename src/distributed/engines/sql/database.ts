@@ -8,7 +8,7 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Runs a statement on one connection. */
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
 
-/** A PostgreSQL database, on a server or in this program: the operations that the engine needs. */
+/** The operations that the engine needs from a PostgreSQL database, which is on a server or in this program. */
 export interface Database {
   /**
    * Runs one statement. If the promise rejects, the statement may still have been executed, because the connection may

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { PGliteLike } from './pglite-database.js';
 
-/** Bytes that Postgres allocates at once for its log, and minimum of free bytes for opening the database. */
+/** Bytes that Postgres allocates at once for its log, and minimum number of free bytes for opening the database. */
 const logSegment = 16 * 2 ** 20;
 const least = 2 * logSegment;
 

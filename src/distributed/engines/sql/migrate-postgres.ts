@@ -12,7 +12,7 @@ import { judgeSql } from './transient.js';
 
 /**
  * Options of `migratePostgres()` and `migrationScript()`. Use the same `prefix` as the programs of the fleet. Set
- * `role` if those programs connect with a different role from the one that migrates.
+ * `role` if those programs connect with a different role from the role that runs the migration.
  */
 export interface MigrationOptions {
   /** The prefix of the fleet, as for `postgres()`. Default: `orchestrator`. */

@@ -65,7 +65,7 @@ const someConnections = aValue<number>(
  * engine opens up to 25 connections; see `maxConnections`.
  *
  * @param server - an address (`postgres://user:password@host:5432/database`), or a pool of `pg`. A pool stays open
- *   when the engine is closed. The queue opens connections of its own with the options of the pool
+ *   when the engine is closed. The queue opens its own connections, with the options of the pool
  * @param options - `prefix`, timeouts and `maxConnections`; see `PostgresOptions`. Default: all defaults
  * @throws {ValidationError} if the address or an option is invalid
  *

@@ -76,7 +76,7 @@ export class SqlCheckpoints implements CheckpointStore {
     return this.#appends.add(runId, { seq: aSeq(seq, 'seq'), text: aText(entry, 'entry'), token });
   }
 
-  /** Loads a run page by page. All pages show the run at the same moment. */
+  /** Loads a run page by page. All pages show the run as of the same moment. */
   load(runId: string): Promise<Checkpoint | undefined> {
     return this.core.atOneMoment(async (query) => {
       const [row] = await query('load-checkpoint', [runId]);
