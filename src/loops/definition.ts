@@ -47,7 +47,9 @@ export type ErrorAction = 'continue' | 'pause' | 'stop' | 'restart';
 export interface RestartPolicy {
   /** Distinguishes the policy from the plain actions. */
   readonly action: 'restart';
-  /** The number of restarts allowed within the window. One more ends the loop with an error. Default: 10. */
+  /**
+   * Maximum number of restarts within the window. A loop that would exceed the limit ends with an error. Default: 10.
+   */
   readonly limit?: number | undefined;
   /** Length of the window in milliseconds. Default: 60000. */
   readonly within?: number | undefined;
@@ -55,7 +57,7 @@ export interface RestartPolicy {
    * Milliseconds before the first restart. The delay doubles with each further restart within the window. Default: 100.
    */
   readonly backoff?: number | undefined;
-  /** The longest delay before a restart, in milliseconds. Default: 10000. */
+  /** Maximum delay before a restart, in milliseconds. Default: 10000. */
   readonly maxBackoff?: number | undefined;
 }
 
@@ -140,20 +142,20 @@ export interface LoopNodeDefinition {
   readonly policies?: 'none' | undefined;
   /** Reaction to a failure of this node. Default: `onError` of the loop. */
   readonly onError?: ErrorPolicy | undefined;
-  /** The largest number of calls in flight, for non-blocking nodes. Default: 100. */
+  /** Maximum number of calls in flight, for non-blocking nodes. Default: 100. */
   readonly maxInFlight?: number | undefined;
-  /** Reaction to `maxInFlight` calls in flight. Default: `block`. */
+  /** Reaction to a call when `maxInFlight` calls are already in flight. Default: `block`. */
   readonly overflow?: NodeOverflow | undefined;
   /** @deprecated Use `overflow`: `wait` is now `block`, and `drop` is now `drop-newest`. */
   readonly whenFull?: WhenFull | undefined;
 }
 
 /**
- * An edge of a loop: the node `target` receives the output of the node `source`. A loop with edges uses only its edges;
- * the order in which nodes were added then has no meaning.
+ * An edge of a loop: the node `target` receives the output of the node `source`. In a loop with edges, only these edges
+ * connect nodes, and the order in which the nodes were added is ignored.
  */
 export interface LoopEdgeDefinition {
-  /** Id of the node that gives the value. */
+  /** Id of the node that produces the value. */
   readonly source: string;
   /** Id of the node that receives the value. */
   readonly target: string;
@@ -201,7 +203,7 @@ export interface LoopDefinition extends LoopSettings {
   readonly edges?: readonly (LoopEdgeDefinition | FormerLoopEdge)[] | undefined;
 }
 
-/** Reaction of a full queue to another push. Also decides how a push behaves while the store cannot be written. */
+/** Reaction of a full queue to another push. The same policy applies to pushes while the store cannot be written. */
 export type Overflow =
   /** The push waits for room. */
   | 'block'
@@ -218,16 +220,16 @@ export type Overflow =
  */
 export interface QueueDefinition {
   /**
-   * The largest number of messages in the queue, including messages that a loop has taken and not acknowledged.
+   * Maximum number of messages in the queue, including messages that a loop has taken but not yet acknowledged.
    * Default: 1000.
    */
   readonly capacity?: number | undefined;
-  /** Reaction to a push to the full queue. Default: `block`. */
+  /** Reaction to a push when the queue is full. Default: `block`. */
   readonly overflow?: Overflow | undefined;
   /**
-   * The largest number of deliveries of a message. A message that was delivered this often without being acknowledged
-   * becomes a dead letter with a `DeliveryLimitError`, because its thread, process or program ended each time. Default:
-   * no limit.
+   * Maximum number of deliveries of a message. A message is delivered again if the thread, process or program that was
+   * handling it ends. A message that would exceed the limit becomes a dead letter with a `DeliveryLimitError` instead.
+   * Default: no limit.
    */
   readonly maxDeliveries?: number | undefined;
   /**
@@ -278,7 +280,7 @@ export interface Placement {
  */
 export type PlacedLoop = Placement & (LoopDefinition | ModuleLoop);
 
-/** If true, the loop is defined by a module. */
+/** Returns true if the loop is defined by a module. */
 export function isModuleLoop(placed: PlacedLoop): placed is Placement & ModuleLoop {
   return 'module' in placed;
 }

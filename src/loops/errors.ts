@@ -62,8 +62,8 @@ export class QueueFullError extends OrchestratorError {
 }
 
 /**
- * Error of a dead letter whose message was delivered `maxDeliveries` times and never acknowledged. Each time, the
- * thread, process or program that worked on the message ended. `queue`, `messageId` and `limit` describe the message.
+ * Error of a dead letter whose message was delivered `maxDeliveries` times and never acknowledged, because the thread,
+ * process or program that was handling it ended each time. `queue`, `messageId` and `limit` describe the message.
  */
 export class DeliveryLimitError extends OrchestratorError {
   override readonly name = 'DeliveryLimitError';
@@ -81,8 +81,8 @@ export class DeliveryLimitError extends OrchestratorError {
 }
 
 /**
- * Failure of a non-blocking node with `overflow: 'fail'` that was reached while `maxInFlight` of its calls were still
- * in flight. The node was not called. `nodeId` and `limit` describe the node.
+ * Failure of a non-blocking node with `overflow: 'fail'` when `maxInFlight` of its calls are already in flight. The
+ * node is not called. `nodeId` and `limit` describe the node.
  */
 export class InFlightError extends OrchestratorError {
   override readonly name = 'InFlightError';
@@ -114,8 +114,9 @@ export class RouteError extends OrchestratorError {
 }
 
 /**
- * Reports a thread or child process that ended unexpectedly, for example out of memory or by a signal. `how` contains
- * the exit code or signal, and `cause` the uncaught error if there was one. `onCrash` decides if the loop is restarted.
+ * Reports a thread or child process that ended unexpectedly, for example because it ran out of memory or was killed by
+ * a signal. `how` contains the exit code or signal, and `cause` the uncaught error, if any. `onCrash` decides whether
+ * the loop is restarted.
  */
 export class LoopCrashError extends OrchestratorError {
   override readonly name = 'LoopCrashError';
@@ -148,8 +149,8 @@ export class LoopModuleError extends OrchestratorError {
 }
 
 /**
- * Reports a store that is damaged, or that cannot be opened or written, for example on a full disk. `directory` is the
- * directory of the store, and `cause` the error of the system.
+ * Reports a store that is damaged, or that cannot be opened or written, for example because the disk is full.
+ * `directory` is the directory of the store, and `cause` the system error.
  */
 export class LoopStoreError extends OrchestratorError {
   override readonly name = 'LoopStoreError';
@@ -165,9 +166,9 @@ export class LoopStoreError extends OrchestratorError {
 }
 
 /**
- * Thrown for a call that the current state of a loop or workflow does not allow, for example `pause` before `start`.
- * `state` is that state, and the message ends with the call that helps. `loopId` is empty if the error concerns the
- * whole workflow.
+ * Thrown when a call is not allowed in the current state of a loop or workflow, for example `pause` before `start`.
+ * `state` is the current state, and the message ends with what to do instead. `loopId` is empty if the error concerns
+ * the whole workflow.
  */
 export class LoopStateError extends OrchestratorError {
   override readonly name = 'LoopStateError';

@@ -3,8 +3,7 @@ import type { LoopNodeClass, LoopNodeConfig, LoopNodeFunction } from './node.js'
 import type { LoopWorkflow } from './orchestrator/contracts.js';
 
 /**
- * Former names of types. Flows and fleets use the same names for types of another shape, so the loop types were
- * renamed.
+ * Former names of types. The loop types were renamed because flows and fleets use the same names for different types.
  */
 
 /**

@@ -36,7 +36,8 @@ export type NodeState = 'healthy' | 'failing' | 'retrying';
 
 /**
  * Quantiles of the durations of iterations, in milliseconds, within 12.5 % of the true value; `max` is exact. All are 0
- * before the first iteration. Measured without calls that non-blocking nodes continue afterwards.
+ * before the first iteration. Excludes the time during which calls of non-blocking nodes continue after the rest of the
+ * iteration.
  */
 export interface Durations {
   /** Median. */
@@ -60,15 +61,15 @@ export interface NodeHealth {
   readonly state: NodeState;
   /** Calls of the node. */
   readonly calls: number;
-  /** Calls that failed, after their retries. */
+  /** Calls that failed after all retries. */
   readonly errors: number;
-  /** Attempts after the first attempt of a call. */
+  /** Retries of calls: all attempts except the first attempt of each call. */
   readonly retries: number;
   /** Calls of a non-blocking node that were skipped because `maxInFlight` calls were in flight. */
   readonly dropped: number;
-  /** Calls of a non-blocking node that have not ended. */
+  /** Calls of a non-blocking node that have not ended yet. */
   readonly inFlight: number;
-  /** Text of the last error of the node, if there was one. */
+  /** Text of the last error of the node, if any. */
   readonly error: string | undefined;
 }
 
@@ -92,13 +93,13 @@ export interface LoopMetrics {
   readonly restarts: number;
   /** Ticks of the schedule that were skipped. */
   readonly missedTicks: number;
-  /** Calls of non-blocking nodes that have not ended. */
+  /** Calls of non-blocking nodes that have not ended yet. */
   readonly inFlight: number;
-  /** Durations of iterations, without calls that non-blocking nodes continue afterwards. */
+  /** Durations of iterations, excluding the time during which calls of non-blocking nodes continue afterwards. */
   readonly durations: Durations;
   /** State and counters of each node. */
   readonly nodes: readonly NodeHealth[];
-  /** Text of the error that ended, paused or restarted the loop, if there was one. */
+  /** Text of the error that ended, paused or restarted the loop, if any. */
   readonly error: string | undefined;
 }
 
@@ -111,15 +112,15 @@ export interface QueueMetrics {
   readonly queue: string;
   /** Messages that no loop has taken. */
   readonly depth: number;
-  /** Messages that loops have taken and not acknowledged. */
+  /** Messages that loops have taken but not yet acknowledged. */
   readonly unacknowledged: number;
-  /** The largest number of messages in the queue. */
+  /** Maximum number of messages in the queue. */
   readonly capacity: number;
   /** Milliseconds since the push of the oldest message that no loop has taken. 0 if all messages are taken. */
   readonly age: number;
   /** Messages that were added. */
   readonly pushed: number;
-  /** Messages that were acknowledged, or that became dead letters at `maxDeliveries`. */
+  /** Messages that were acknowledged, or that became dead letters after `maxDeliveries` deliveries. */
   readonly acknowledged: number;
   /** Messages that the overflow policy dropped. */
   readonly dropped: number;
@@ -136,7 +137,7 @@ export interface DeadLetter {
   readonly id: number;
   /** Id of the loop. */
   readonly loopId: string;
-  /** Id of the failed node. Empty for a message that reached its `maxDeliveries`. */
+  /** Id of the failed node. Empty for a message that reached the `maxDeliveries` of its queue. */
   readonly nodeId: string;
   /** Number of the iteration that failed. */
   readonly iteration: number;
@@ -146,7 +147,7 @@ export interface DeadLetter {
   readonly error: unknown;
   /** Time of the failure, in epoch milliseconds. */
   readonly time: number;
-  /** The message of the iteration. Missing if the iteration has no message or several. */
+  /** The message of the iteration. Absent if the iteration has no message or more than one. */
   readonly message?: LetterMessage | undefined;
 }
 

@@ -35,7 +35,7 @@ export class Histogram {
 }
 
 function bucketOf(nanoseconds: number): number {
-  // Durations beyond two seconds exceed 31 bits and take the slower way.
+  // Durations beyond two seconds exceed 31 bits and take the slower path.
   if (nanoseconds >= 2 ** 31) return longBucketOf(nanoseconds);
   const whole = nanoseconds | 0;
   if (whole < perOctave) return Math.max(0, whole);

@@ -9,15 +9,15 @@ import type { Message } from './node.js';
 export interface Inlet {
   /** Takes the next message. Returns undefined if no message is available at the moment. */
   take(): Message | undefined;
-  /** Resolves when another `take` may return a message, or when the queue is drained. */
+  /** Resolves when a further call of `take` may return a message, or when the queue is drained. */
   ready(): Promise<void>;
   /** If true, the queue is empty and no more messages will come. */
   readonly isDrained: boolean;
   /** Acknowledges a message, because its iteration has ended. */
   acknowledge(message: Message): void;
   /**
-   * Returns a message that no iteration has started with. Another reader may take the message, and the delivery does
-   * not count.
+   * Returns a message to the queue before any iteration has used it. Another reader may take the message, and the
+   * delivery is not counted.
    */
   giveBack(message: Message): void;
 }
@@ -46,8 +46,8 @@ export interface LoopHost {
 }
 
 /**
- * An event of a loop, as its host receives the event: a new state of the loop (`state`) or of a node (`node`), a failed
- * call (`failure`), or a new dead letter (`dead-letter`). `WorkflowOrchestrator` emits these events under the names of
+ * An event that a loop reports to its host: a new state of the loop (`state`) or of a node (`node`), a failed call
+ * (`failure`), or a new dead letter (`dead-letter`). `WorkflowOrchestrator` emits these events under the names of
  * `WorkflowEvents`.
  */
 export type LoopEvent =

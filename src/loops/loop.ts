@@ -98,9 +98,9 @@ export class Loop {
   /**
    * Adds a reader: each iteration starts with a message of `queue`.
    *
-   * @param settings - settings of the node. `batch`: the largest number of messages in an iteration, whose value is
-   *   then an array
-   * @param implementation - transforms the value of the message. Default: the value itself
+   * @param settings - settings of the node. `batch`: maximum number of messages in an iteration. With `batch`, the
+   *   value of the iteration is an array
+   * @param implementation - transforms the value of the message. Default: passes the value on unchanged
    * @throws {ValidationError} for a setting that is unknown or of the wrong kind
    */
   read(
@@ -136,7 +136,7 @@ export class Loop {
   }
 
   /**
-   * Adds a node that pushes its input to `queue` and also passes the input on. If the queue is full with the policy
+   * Adds a node that pushes its input to `queue` and also passes the input on. If the queue is full and its policy is
    * `block`, the loop waits for room.
    */
   push(id: string, queue: string, settings: NodeSettings = {}): this {
@@ -144,8 +144,8 @@ export class Loop {
   }
 
   /**
-   * Adds a node whose kind comes from its class: `ProducerNode`, `BlockingNode`, `NonBlockingNode`, `QueueNode` or
-   * `QueueReader`. Classes that extend `BaseNode` directly are blocking.
+   * Adds a node whose kind is determined by its class: `ProducerNode`, `BlockingNode`, `NonBlockingNode`, `QueueNode`
+   * or `QueueReader`. Classes that extend `BaseNode` directly are blocking.
    *
    * @throws {ValidationError} if `implementation` is not a class that extends `BaseNode`
    */
@@ -169,7 +169,7 @@ export class Loop {
     return { id: this.id, ...this.#settings, nodes: [...this.#nodes], ...this.#edgesIfAny() };
   }
 
-  /** The definition of the loop with its implementations, as `planOf` takes them. */
+  /** The definition of the loop together with its implementations. Argument of `planOf`. */
   get source(): LoopSource {
     return {
       definition: this.toDefinition(),
@@ -180,8 +180,8 @@ export class Loop {
   }
 
   /**
-   * The copy of this package that created the loop and therefore has to execute it. The program that starts the loop
-   * may use another copy.
+   * The copy of this package that created the loop. The same copy has to execute the loop, even if the program that
+   * starts the loop uses another copy.
    *
    * @internal
    */

@@ -41,7 +41,7 @@ export interface Cursor {
   readonly value: unknown;
   /**
    * Saves a value. The value takes effect when the current iteration and all iterations before it have ended, so a
-   * restart repeats exactly the unfinished iterations.
+   * restart repeats only unfinished iterations.
    */
   save(value: unknown): void;
 }
@@ -52,8 +52,8 @@ export interface Cursor {
  */
 export interface NodeData<Value = unknown> {
   /**
-   * The input of the node: the output of the node before it. For a reader: the value of its message, or an array of
-   * values in batches.
+   * The input of the node: the output of the node before it. For a reader: the value of its message or, with `batch`,
+   * an array of values.
    */
   readonly value: Value;
   /** Id of the loop. */
@@ -65,7 +65,7 @@ export interface NodeData<Value = unknown> {
    * count.
    */
   readonly iteration: number;
-  /** Number of the attempt within this call, counted from 1. More than 1 in a retry. */
+  /** Number of the attempt within this call, counted from 1. Greater than 1 in a retry. */
   readonly attempt: number;
   /** The message of the iteration, if the loop reads a queue and the iteration has exactly one message. */
   readonly message: Message | undefined;
@@ -81,7 +81,7 @@ export interface NodeData<Value = unknown> {
  */
 export interface Message<Value = unknown> {
   /**
-   * Number of the message in its queue. Stays the same when the message is delivered again, also after a restart with a
+   * Number of the message in its queue. Stays the same when the message is delivered again, even after a restart with a
    * store.
    */
   readonly id: number;
@@ -105,7 +105,7 @@ export interface Message<Value = unknown> {
 export abstract class BaseNode<In = unknown, Out = unknown, Options = unknown> {
   constructor(readonly config: LoopNodeConfig<Options>) {}
 
-  /** Called once before the first iteration, and awaited. An error keeps the loop from starting. */
+  /** Called once before the first iteration, and awaited. An error prevents the loop from starting. */
   setUp(): unknown {
     return undefined;
   }
@@ -113,7 +113,7 @@ export abstract class BaseNode<In = unknown, Out = unknown, Options = unknown> {
   /** Called in each iteration that reaches the node. */
   abstract run(data: NodeData<In>): Out | Promise<Out>;
 
-  /** Called once after the last iteration, and awaited. Also called when the loop failed or was aborted. */
+  /** Called once after the last iteration, and awaited, even if the loop failed or was aborted. */
   cleanUp(): unknown {
     return undefined;
   }
@@ -147,8 +147,8 @@ export abstract class BlockingNode<In = unknown, Out = unknown, Options = unknow
 export abstract class NonBlockingNode<In = unknown, Options = unknown> extends BaseNode<In, unknown, Options> {}
 
 /**
- * A node that pushes its input to the queue `options.queue` and also passes the input on. If the queue is full, the
- * node waits for room, fails or drops a message, as the overflow policy of the queue says.
+ * A node that pushes its input to the queue `options.queue` and also passes the input on. If the queue is full, its
+ * overflow policy decides whether the node waits for room, fails or drops a message.
  */
 export class QueueNode<Value = unknown> extends BlockingNode<Value, Value, QueueNodeOptions> {
   run({ value }: NodeData<Value>): Value | Promise<Value> {
@@ -186,8 +186,8 @@ export interface QueueReaderOptions {
   /** Name of the queue. */
   readonly queue: string;
   /**
-   * The largest number of messages in an iteration, at least 1. With this option the value of the iteration is an
-   * array. Default: one message, whose value is not wrapped in an array.
+   * Maximum number of messages in an iteration, at least 1. With this option the value of the iteration is an array.
+   * Default: one message, whose value is not wrapped in an array.
    */
   readonly batch?: number | undefined;
 }

@@ -49,7 +49,7 @@ export function oneOf<Value extends string>(...values: readonly Value[]): Reader
 }
 
 /**
- * Reads a field that may be given under its present or its former name.
+ * Reads a field that may be given under its current or its former name.
  *
  * @throws {ValidationError} if both are given
  */
@@ -132,7 +132,7 @@ const readEdgeFields = anObjectOf<Partial<LoopEdgeDefinition & FormerLoopEdge>>(
   to: aName,
 });
 
-/** Reads an edge with present or former names, and returns the edge with present names. */
+/** Reads an edge with current or former names, and returns the edge with current names. */
 export const readEdge: Reader<LoopEdgeDefinition> = (value, field) => {
   const read = readEdgeFields(value, field);
   const { from, to } = read;

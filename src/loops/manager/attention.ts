@@ -1,6 +1,6 @@
 import { callAfter } from '../../shared/long-timer.js';
 
-/** The waits of a loop. A request to pause, to end or to replay interrupts the current wait. */
+/** The waits of a loop. A request to pause, end or replay interrupts the current wait. */
 export class Attention {
   /** If true, a request has to be handled before the next iteration. */
   isWanted = false;
@@ -29,7 +29,7 @@ export class Attention {
     });
   }
 
-  /** Waits the given milliseconds, or until a request is announced. Time during which the machine sleeps counts. */
+  /** Waits for the given milliseconds, or until a request is announced. Time during which the machine sleeps counts. */
   sleep(milliseconds: number): Promise<void> {
     if (this.isWanted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -41,7 +41,7 @@ export class Attention {
     });
   }
 
-  /** Waits the given milliseconds while `goesOn` returns true. Requests do not interrupt the wait. */
+  /** Waits for the given milliseconds as long as `goesOn` returns true. Requests do not interrupt the wait. */
   async sleepWhile(milliseconds: number, goesOn: () => boolean): Promise<void> {
     const until = performance.now() + milliseconds;
     for (let left = milliseconds; left > 0 && goesOn(); left = until - performance.now()) {

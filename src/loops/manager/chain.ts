@@ -6,7 +6,7 @@ import type { PlannedNode } from '../plan.js';
 import { type Iteration, IterationData } from './iteration.js';
 import type { NodeRunner } from './runner.js';
 
-/** A promise to wait for, or undefined. Most nodes have ended when they return. */
+/** A promise to wait for, or undefined if the call has already completed. Most calls complete synchronously. */
 type Pending = Promise<void> | undefined;
 
 /** Default of `maxInFlight`. */
@@ -19,7 +19,7 @@ export interface ChainOwner extends Pick<NodeData, 'loopId' | 'signal'> {
 
 /**
  * The nodes behind a producer. A value goes to the successors of a node one after the other, in the order of their
- * edges. Each successor completes with everything behind it before the next one is called:
+ * edges. A successor and all nodes behind it complete before the next successor is called:
  *
  * - A blocking node is awaited, and its output goes to its successors.
  * - A non-blocking node is called without waiting for its promise, and its input goes to its successors.
@@ -38,7 +38,7 @@ export class Chain {
     return this.#forward(node.next, returned, iteration, 0);
   }
 
-  /** Calls a node, and then its successors. */
+  /** Calls a node and then its successors. */
   visit(node: PlannedNode, value: unknown, iteration: Iteration): Pending {
     const runner = this.runners.get(node) as NodeRunner;
     if (node.kind === 'non-blocking') return this.#begin(node, runner, value, iteration);

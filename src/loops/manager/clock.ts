@@ -1,12 +1,12 @@
 /**
- * The smallest jump of the wall clock that counts as sleep of the machine, in milliseconds. Smaller jumps are
- * adjustments.
+ * Minimum jump of the wall clock, in milliseconds, that is taken as sleep of the machine. Smaller jumps are taken as
+ * adjustments of the clock.
  */
 const leastSleep = 1_000;
 
 /**
- * A clock that includes the time during which the machine sleeps. The monotonic clock stops during sleep, so afterwards
- * the wall clock is ahead of it. Setting the wall clock back has no effect.
+ * A clock that includes the time during which the machine sleeps. The monotonic clock stops during sleep, so after
+ * sleep the wall clock is ahead of the monotonic clock. Setting the wall clock back has no effect.
  */
 export class Clock {
   #slept = 0;

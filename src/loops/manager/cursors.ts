@@ -11,7 +11,8 @@ export class Cursors {
   /**
    * Saves a cursor for an iteration.
    *
-   * @param iteration - the current iteration. Default: none, because the cursor was saved between two iterations
+   * @param iteration - the iteration in which the cursor was saved. Default: none, for a cursor saved between two
+   *   iterations
    */
   save(value: unknown, iteration: Iteration = overAlready()): void {
     if (iteration.hasEnded && this.#open.length === 0) {
@@ -29,15 +30,15 @@ export class Cursors {
   }
 
   /**
-   * Stores the cursors of iterations that have ended, up to the first iteration that has not. After a restart that
-   * iteration and all behind it are repeated.
+   * Stores the cursors of ended iterations, up to the first iteration that has not ended. After a restart, the loop
+   * repeats that iteration and all later ones.
    */
   ended(): void {
     while (this.#open[0]?.hasEnded) this.keep(this.#open.shift()?.cursor?.value);
   }
 
   #add(iteration: Iteration): void {
-    // Of several ended iterations that wait for an earlier one, only the last cursor matters.
+    // If several ended iterations are waiting for an earlier iteration, only the last cursor is needed.
     if (this.#open.at(-1)?.hasEnded && this.#open.at(-2)?.hasEnded) this.#open.splice(-2, 1);
     this.#open.push(iteration);
   }

@@ -11,13 +11,15 @@ const noMessages: readonly Message[] = [];
 export class Iteration {
   /** If true, no more nodes are called in this iteration. */
   isCut = false;
-  /** If true, the iteration was cut off by an abort, so its messages have to be delivered again. */
+  /** If true, the iteration was cut short by an abort, so its messages have to be delivered again. */
   isAbandoned = false;
   /** The cursor that the producer saved in this iteration, if any. */
   cursor: { readonly value: unknown } | undefined = undefined;
   /** Trace context of the first task. All later tasks of the iteration belong to the same trace. */
   #carrier: Carrier | undefined = undefined;
-  /** Number of open parts: the chain, and each call of a non-blocking node. */
+  /**
+   * Number of calls that have not ended. The chain counts as one call, and each call of a non-blocking node as another.
+   */
   #open = 1;
 
   constructor(
@@ -68,7 +70,7 @@ export class IterationData implements NodeData {
     readonly value: unknown,
     readonly nodeId: string,
     iteration: Iteration,
-    /** The values that are equal for all nodes of a loop. */
+    /** The values that are the same for all nodes of a loop. */
     loop: Pick<NodeData, 'loopId' | 'signal'>,
   ) {
     const { messages } = iteration;
@@ -76,12 +78,15 @@ export class IterationData implements NodeData {
     this.iteration = iteration.number;
     this.message = messages.length === 1 ? messages[0] : undefined;
     this.messages = messages;
-    // The same signal for the whole life of the loop.
+    // The signal is the same for the whole life of the loop.
     this.signal = loop.signal;
     this.#iteration = iteration;
   }
 
-  /** Replaces the signal with that of an attempt with a timeout. Creates the signal only when a node reads it. */
+  /**
+   * Replaces the signal with the signal of an attempt that has a timeout. The new signal is created only when a node
+   * reads it.
+   */
   endsWith(cancellation: Pick<Cancellation, 'signal'>): void {
     Object.defineProperty(this, 'signal', { get: () => cancellation.signal, enumerable: true, configurable: true });
   }

@@ -109,8 +109,8 @@ export class Iterations implements ChainOwner {
         if (this.isDraining && this.#inlet?.isDrained) return { reason: 'drained' };
         await this.#message(this.#inlet as Inlet);
         now = performance.now();
-        // Two loops that wait for each other's messages would otherwise wake each other forever before anything else
-        // runs.
+        // Without this yield, two loops that wait for each other's messages could wake each other forever before
+        // anything else runs.
         if (now >= turnEnds) {
           await nextTurn();
           now = performance.now();
@@ -120,7 +120,7 @@ export class Iterations implements ChainOwner {
       }
       let value = this.#produce(producer, iteration);
       if (isPromiseLike(value)) {
-        // Inline, because an async function would create another promise in each iteration.
+        // Inlined, because an async function would create another promise in each iteration.
         try {
           value = await value;
           this.#hasProduced(this.#runnerOf(producer));
@@ -170,7 +170,7 @@ export class Iterations implements ChainOwner {
     return !isAborted;
   }
 
-  /** Calls no more nodes in the current iteration. */
+  /** Stops the current iteration: no more of its nodes are called. */
   cut(): void {
     if (this.#iteration !== undefined) this.#iteration.isCut = true;
   }

@@ -84,8 +84,8 @@ export class LoopManager {
   }
 
   /**
-   * Sets up the nodes and starts the loop. Resolves when the loop runs, with the promise `ended`, which resolves when
-   * the loop ends.
+   * Sets up the nodes and starts the loop. Resolves when the loop is running. The promise `ended` in the result
+   * resolves when the loop ends.
    *
    * @param options - `paused`: if true, the loop pauses before its first iteration. Default: false
    * @throws {LoopStateError} if the manager was started before, or if the loop was stopped during its start
@@ -99,7 +99,7 @@ export class LoopManager {
     const isRunning = new Promise<void>((resolve) => {
       began = resolve;
     });
-    // The loop runs outside of the caller's process and trace, because the loop may outlive the caller.
+    // The loop runs outside the caller's process and trace, because the loop may outlive the caller.
     this.#life = detached(() => restored({}, () => this.#live(began)));
     const ended = this.#life;
     const end = await Promise.race([isRunning, ended]);
@@ -130,8 +130,8 @@ export class LoopManager {
   }
 
   /**
-   * Ends the loop at once: aborts the signals of its nodes and calls no more nodes. A node that continues for another
-   * 500 ms is left behind. All nodes are cleaned up in any case.
+   * Ends the loop at once: aborts the signals of its nodes and calls no more nodes. A node that is still running after
+   * 500 ms is abandoned. All nodes are cleaned up in any case.
    */
   abort(reason: Error): void {
     if (this.#standing.isOver || this.signal.aborted) return;

@@ -12,7 +12,7 @@ import type { Bench } from './runner.js';
 
 /**
  * Creates the nodes of a loop and sets them up, at the start and at each restart. Cleans them up before a restart and
- * at the end.
+ * when the loop ends.
  */
 export class NodeSetUp {
   /** Scope of the loop's process. Set when the loop starts. */
@@ -36,7 +36,7 @@ export class NodeSetUp {
   /**
    * Cleans up all nodes.
    *
-   * @returns the first error of a clean-up, if there was one
+   * @returns the first error of a clean-up, if any
    */
   async cleanUp(): Promise<Error | undefined> {
     return this.iterations.nodes?.cleanUp((nodeId, error) => {

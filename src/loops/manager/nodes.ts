@@ -43,7 +43,7 @@ export class Nodes {
   /**
    * Cleans up all nodes, even if some of them fail.
    *
-   * @returns the first error, if there was one
+   * @returns the first error, if any
    */
   async cleanUp(onFailure: (nodeId: string, error: Error) => void): Promise<Error | undefined> {
     let first: Error | undefined;

@@ -7,7 +7,7 @@ import { nextTurn } from './turns.js';
 /** Default delay of `idle()`, in milliseconds. */
 export const idleDelay = 100;
 
-/** The longest back-off, as a multiple of the first. */
+/** Maximum back-off, as a multiple of the first back-off. */
 const mostBackoff = 100;
 
 /** The pace of a loop: the ticks of its schedule, and the delays after a producer returned no value or failed. */
@@ -52,7 +52,7 @@ export class Pace {
     return true;
   }
 
-  /** Registers the end of an iteration, or a producer without a value. */
+  /** Registers that an iteration has ended, or that the producer returned no value. */
   ended(): void {
     this.ticks?.ended(this.#clock.now());
   }
@@ -70,7 +70,7 @@ export class Pace {
     return delay === undefined && this.isScheduled ? nextTurn() : this.attention.sleep(delay ?? idleDelay);
   }
 
-  /** Waits after the producer failed, longer with each failure in a row. */
+  /** Waits after the producer failed. The wait doubles with each consecutive failure, up to a limit. */
   backOff(): Promise<void> {
     return this.attention.sleep(this.backoff * Math.min(2 ** (this.#failures - 1), mostBackoff));
   }

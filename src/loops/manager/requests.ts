@@ -10,7 +10,7 @@ import type { NodeSetUp } from './node-set-up.js';
 import { Restarts } from './restarts.js';
 import type { Standing } from './standing.js';
 
-/** A value to be passed to a node again. */
+/** A value that is to be passed to a node again. */
 interface Replay {
   readonly node: PlannedNode;
   readonly value: unknown;
@@ -47,7 +47,7 @@ export class Requests {
     return this.#restarts.total;
   }
 
-  /** Requests a pause. Resolves when the loop is paused, or is to resume or to end instead. */
+  /** Requests a pause. Resolves when the loop is paused, or when a request to resume or end replaces the pause. */
   pause(): Promise<void> {
     const { attention, standing } = this.#loop;
     this.#isPaused = true;
@@ -89,7 +89,7 @@ export class Requests {
     attention.ask();
   }
 
-  /** Resolves all promises of `pause`. */
+  /** Resolves the promises of all calls of `pause`. */
   nobodyWaits(): void {
     for (const resolve of this.#onPaused.splice(0)) resolve();
   }
@@ -111,7 +111,7 @@ export class Requests {
       }
       if (this.#isToEnd) return { reason: 'stopped' };
       while (this.#replays[0] !== undefined && !this.#isToEnd) await this.#replay(this.#replays[0]);
-      // There may be new requests by now.
+      // New requests may have arrived during the wait.
       if (attention.isWanted) continue;
       if (!this.#isPaused || this.#stop !== undefined) break;
       standing.become('paused', standing.error);
@@ -138,7 +138,9 @@ export class Requests {
     }
   }
 
-  /** Checked again after each wait, because the loop may have been stopped in the meantime. */
+  /**
+   * If true, the loop has to end. Read again after each wait, because the loop may have been stopped in the meantime.
+   */
   get #isToEnd(): boolean {
     return this.#stop === 'now';
   }

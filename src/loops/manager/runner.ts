@@ -153,7 +153,7 @@ export class NodeRunner {
     return defineWork(core, this.node.id, work);
   }
 
-  /** Adds a hook to the retry policy that sets the state `retrying` after each failed attempt. */
+  /** Extends the retry policy so that each failed attempt sets the state `retrying`. */
   #noted(policies: Policies): Policies {
     const { retry } = policies;
     if (retry === undefined || retry.retries === 0) return policies;

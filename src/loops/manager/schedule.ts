@@ -3,22 +3,25 @@ import { ValidationError } from '../../shared/errors.js';
 import { loadPeers } from '../../shared/peers.js';
 import type { MissedTicks, Schedule } from '../definition.js';
 
-/** The largest number of missed ticks that `catch-up` makes up for. */
+/** Maximum number of missed ticks that `catch-up` makes up for. */
 const mostMissed = 100;
 
-/** Tolerance for rounding errors, in milliseconds: a tick at exactly the present moment is not missed. */
+/** Tolerance for rounding errors, in milliseconds: a tick that is due at this very moment does not count as missed. */
 const precision = 0.001;
 
 /**
- * The ticks of a schedule, in milliseconds. Intervals use the time of a `Clock`, calendars the wall clock.
+ * The ticks of a schedule, in milliseconds. Intervals use the time of a `Clock`; cron expressions use the wall clock.
  *
- * A tick is missed if it becomes due during an iteration. `skip` skips the tick, and `catch-up` makes up for it at
- * once. With `delay` no tick is missed, because the interval starts at the end of an iteration.
+ * A tick is missed if it becomes due during an iteration. `skip` ignores the missed tick, and `catch-up` starts an
+ * iteration for it at once. With `delay` no tick is missed, because the interval starts when an iteration ends.
  */
 export interface Ticks {
   /** Number of skipped ticks. */
   readonly missed: number;
-  /** Returns the start of the next iteration. A time in the past means at once. Called once before each iteration. */
+  /**
+   * Returns the start of the next iteration. A time in the past means that the iteration starts at once. Called once
+   * before each iteration.
+   */
   next(now: number): number;
   /**
    * Returns the time left until `tick`. The caller asks repeatedly, because clocks can be set and machines can sleep.
@@ -49,7 +52,7 @@ export async function ticksOf({ every, cron, timezone, missed = 'skip' }: Schedu
   }
 }
 
-/** Ticks of `delay`: the interval starts at the end of an iteration. */
+/** Ticks of `delay`: the interval starts when an iteration ends. */
 class Pauses implements Ticks {
   readonly missed = 0;
   #next: number | undefined = undefined;
@@ -101,7 +104,7 @@ class Interval implements Ticks {
   ended(): void {}
 }
 
-/** Ticks of a cron expression, by the wall clock. */
+/** Ticks of a cron expression, based on the wall clock. */
 class Calendar implements Ticks {
   missed = 0;
   #last = new Date();

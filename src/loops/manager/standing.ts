@@ -1,7 +1,7 @@
 import type { LoopEnd, LoopState } from '../health.js';
 import type { LoopHost } from '../host.js';
 
-/** The state of a loop and its last error. Reports each change of the state to the host. */
+/** The state of a loop and its last error. Reports each change of state to the host. */
 export class Standing {
   /** The error that ended, paused or restarted the loop. */
   error: Error | undefined = undefined;
@@ -20,7 +20,7 @@ export class Standing {
   }
 
   become(state: LoopState, error?: Error): void {
-    // After the end of the loop, ignore the results of a node that was left behind.
+    // After the loop has ended, ignore the results of an abandoned node.
     if (this.#state === state || (this.#hasEnded && state !== 'stopped' && state !== 'error')) return;
     this.#state = state;
     this.host.report({ type: 'state', state, ...(error === undefined ? {} : { error }) });

@@ -1,7 +1,7 @@
 /**
- * Milliseconds that all loops of a thread together may run between two turns of the event loop. Ten loops that never
- * wait share this time, so they delay timers and servers no longer than one loop. `least` is the smallest share of a
- * single loop.
+ * Milliseconds that all loops of a thread together may run between two turns of the event loop. Because loops share
+ * this time, ten loops that never wait delay timers and servers no longer than one such loop. `least` is the minimum
+ * share of a single loop.
  */
 const turn = 8;
 const least = 0.5;

@@ -31,7 +31,7 @@ export class Announcer {
     }
   }
 
-  /** Turns a message that reached its `maxDeliveries` into a dead letter. */
+  /** Turns a message that reached the `maxDeliveries` of its queue into a dead letter. */
   limit({ queue, id, value, deliveries, carrier }: Message, loopId: string): void {
     const error = new DeliveryLimitError(queue, id, deliveries);
     const message = { queue, id, value, carrier };
@@ -53,13 +53,13 @@ export class Announcer {
     }
   }
 
-  /** Reports that the store cannot be written or, without a failure, that writing works again. */
+  /** Reports that the store cannot be written. Without a `failure`, reports that the store can be written again. */
   store(failure: LoopStoreError | undefined): void {
     this.log.store(failure);
     this.tell('store', { error: failure });
   }
 
-  /** Emits an event. An error in a listener becomes an uncaught exception and fails no loop. */
+  /** Emits an event. An error in a listener becomes an uncaught exception but does not fail a loop. */
   tell<Name extends keyof WorkflowEvents>(name: Name, ...args: WorkflowEvents[Name]): void {
     outside(() => this.emit(name, ...args));
   }

@@ -9,7 +9,7 @@ import type { StopReport } from './stop-report.js';
 
 /**
  * Options of `new WorkflowOrchestrator(options)`. All are optional. Without a `store`, queues, cursors and dead letters
- * end with the program; without a `logger`, nothing is printed.
+ * are lost when the program ends; without a `logger`, nothing is printed.
  */
 export interface WorkflowOrchestratorOptions {
   /** Implementations of nodes by name, for loops as data. Default: none. */
@@ -22,14 +22,14 @@ export interface WorkflowOrchestratorOptions {
   readonly orchestrator?: Orchestrator<any> | undefined;
   /**
    * Store for messages, cursors, dead letters and the desired states of loops, for example `lmdbStore(directory)`.
-   * Default: none, all of these end with the program.
+   * Default: none, so all of these are lost when the program ends.
    */
   readonly store?: LoopStore | undefined;
   /** Milliseconds between `metrics` events, at least 10. Default: 1000. */
   readonly metricsInterval?: number | undefined;
   /**
-   * The largest number of dead letters. Beyond it the oldest is deleted, with the event `deadLetterDropped`. Default:
-   * 1000.
+   * Maximum number of dead letters. When the limit is exceeded, the oldest dead letter is deleted and reported by the
+   * event `deadLetterDropped`. Default: 1000.
    */
   readonly deadLetterCapacity?: number | undefined;
   /**
@@ -40,14 +40,14 @@ export interface WorkflowOrchestratorOptions {
 }
 
 /**
- * A loop as `load` accepts it: a `Loop`, an object with a `Loop` and its `Placement`, or a `PlacedLoop` as data. Only a
- * `ModuleLoop` can live in a thread or process.
+ * A loop in any form that `load` accepts: a `Loop`, an object with a `Loop` and its `Placement`, or a `PlacedLoop` as
+ * data. Only a `ModuleLoop` can live in a thread or process.
  */
 export type LoadedLoop = Loop | (Omit<PlacedLoop, keyof LoopDefinition> & { readonly loop: Loop }) | PlacedLoop;
 
 /**
- * Argument of `WorkflowOrchestrator.load`: loops, and the queues between them. Several calls of `load` add up to one
- * workflow; ids of loops and names of queues have to be unique over all calls.
+ * Argument of `WorkflowOrchestrator.load`: loops, and the queues between them. Several calls of `load` build up one
+ * workflow, so ids of loops and names of queues have to be unique across all calls.
  */
 export interface LoopWorkflow {
   /** Queues by name. Default: none. */
@@ -64,8 +64,8 @@ export interface StopOptions {
   /** Id of the loop to stop. Default: all loops. */
   readonly loopId?: string | undefined;
   /**
-   * Milliseconds until the signals of nodes abort. Loops that do not end within another second are terminated or left
-   * behind. Default: 10000.
+   * Milliseconds until the signals of nodes abort. A loop that does not end within another second is terminated or, on
+   * the event loop, abandoned. Default: 10000.
    */
   readonly timeout?: number | undefined;
   /** @deprecated Use `timeout`. */
@@ -83,8 +83,8 @@ export interface StopOptions {
  */
 export interface CloseOptions {
   /**
-   * Milliseconds until the signals of nodes abort. Loops that do not end within another second are terminated or left
-   * behind. Another call of `close` can only shorten the remaining time. Default: 10000.
+   * Milliseconds until the signals of nodes abort. A loop that does not end within another second is terminated or, on
+   * the event loop, abandoned. Another call of `close` can only shorten the remaining time. Default: 10000.
    */
   readonly timeout?: number | undefined;
   /** @deprecated Use `timeout`. */
@@ -94,13 +94,13 @@ export interface CloseOptions {
 }
 
 /**
- * Result of `stop` and `close`: the end of each loop that was running, and the work that was left undone. With a store,
- * unfinished messages are delivered again after the next start.
+ * Result of `stop` and `close`: the end of each loop that was running, and the work that was left unfinished. With a
+ * store, unfinished messages are delivered again after the next start.
  */
 export interface StopSummary {
   /** A report for each loop that was running. */
   readonly loops: readonly StopReport[];
-  /** Iterations and calls of non-blocking nodes that did not end. */
+  /** Iterations and calls of non-blocking nodes that had not ended. */
   readonly abandoned: number;
   /** Messages and waiting pushes that remain in the queues. With a store, the messages are kept for the next start. */
   readonly messages: number;
@@ -108,10 +108,10 @@ export interface StopSummary {
 
 /**
  * Events of a `WorkflowOrchestrator`, by name, with their arguments. Subscribe with `orchestrator.on(name, listener)`.
- * An error in a listener becomes an uncaught exception of the program and fails no loop.
+ * An error in a listener becomes an uncaught exception of the program but does not fail a loop.
  */
 export interface WorkflowEvents {
-  /** A loop has a new state. `error` is the error that caused the state, if there was one. */
+  /** A loop has a new state. `error` is the error that caused the state, if any. */
   state: [event: { readonly loopId: string; readonly state: LoopState; readonly error?: unknown }];
   /** A node has a new state. */
   node: [
@@ -136,7 +136,7 @@ export interface WorkflowEvents {
   warning: [warning: LoopFault];
   /** A dead letter was deleted because `deadLetterCapacity` was reached. The letter is also deleted from the store. */
   deadLetterDropped: [letter: DeadLetter];
-  /** The store cannot be written. Without an `error`: the store can be written again. */
+  /** The store cannot be written. If `error` is absent, the store can be written again. */
   store: [event: { readonly error?: LoopStoreError | undefined }];
   /** Current metrics, every `metricsInterval` milliseconds while a loop runs. */
   metrics: [metrics: WorkflowMetrics];
@@ -153,7 +153,7 @@ export interface WorkflowMetrics {
   readonly queues: readonly QueueMetrics[];
   /** Dead letters that are currently kept. */
   readonly deadLetters: number;
-  /** Dead letters that were deleted since the program started because the capacity was reached. */
+  /** Dead letters that were deleted because the capacity was reached, counted since the program started. */
   readonly deadLettersDropped: number;
 }
 
@@ -162,7 +162,7 @@ export interface WorkflowMetrics {
  * failed or is being retried, a loop is restarting, or the store cannot be written. Otherwise `healthy`.
  */
 export interface WorkflowHealth {
-  /** The worst state of all loops and of the store. */
+  /** The worst status of all loops and of the store. */
   readonly status: 'healthy' | 'failing' | 'error';
   /** The reason why the store cannot be written. Undefined if the store works. */
   readonly store: string | undefined;
@@ -176,19 +176,19 @@ export interface WorkflowHealth {
 }
 
 /**
- * A queue as seen by code outside of loops: `push` adds messages, and `metrics` shows the content of the queue.
+ * Access to a queue for code outside of loops: `push` adds messages, and `metrics` returns the figures of the queue.
  * Returned by `WorkflowOrchestrator.queue(name)`. Usable between the first start and `close`.
  */
 export interface QueueHandle {
   /**
-   * Adds a message. Resolves when the queue had room and, with a store, when the message survives a crash of the
-   * program.
+   * Adds a message. Resolves when the queue has accepted the message and, with a store, when the message will survive a
+   * crash of the program.
    *
    * @param value - the value of the message. Has to be cloneable if the queue is stored or read in another thread or
    *   process
    * @throws {QueueFullError} if the queue is full and its policy is `fail`
-   * @throws {LoopStoreError} if the message cannot be stored. A push that started while `health().store` was set is not
-   *   in the queue. A push that was already waiting for the disk stays in the queue and is stored later
+   * @throws {LoopStoreError} if the message cannot be stored. A push that started while `health().store` was set is
+   *   not in the queue. A push that was already waiting for the disk stays in the queue and is stored later
    * @throws {LoopStateError} before the first start and after `close`
    * @throws {ValidationError} if the value cannot be cloned
    */

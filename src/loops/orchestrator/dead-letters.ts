@@ -9,8 +9,9 @@ export type Replayer = (letter: DeadLetter) => void | Promise<void>;
 export type DropListener = (letter: DeadLetter) => void;
 
 /**
- * The inputs of failed nodes, oldest first. The number of dead letters is limited (`deadLetterCapacity`): beyond the
- * limit the oldest is deleted, counted and reported. Available as `WorkflowOrchestrator.deadLetters`.
+ * The inputs of failed nodes, oldest first. The number of dead letters is limited by `deadLetterCapacity`. When the
+ * limit is exceeded, the oldest dead letter is deleted, counted and reported. Available as
+ * `WorkflowOrchestrator.deadLetters`.
  */
 export class DeadLetters {
   readonly #letters = new Map<number, DeadLetter>();
@@ -45,14 +46,14 @@ export class DeadLetters {
   }
 
   /**
-   * Replays dead letters. A dead letter with a message goes back into its queue; without a message, its value goes to
-   * the failed node again. Replayed dead letters are removed. Dead letters that cannot be replayed, because their loop
-   * does not run, are kept.
+   * Replays dead letters. If a dead letter has a message, the message goes back into its queue; otherwise the value
+   * goes to the failed node again. Replayed dead letters are removed. Dead letters that cannot be replayed because
+   * their loop is not running are kept.
    *
    * @param id - id of the dead letter. Default: all
    * @returns the number of replayed dead letters
    * @throws {NotFoundError} if there is no dead letter with this id, or its replay is already in progress
-   * @throws {LoopStateError} if the loop of this dead letter does not run
+   * @throws {LoopStateError} if the loop of this dead letter is not running
    */
   async replay(id?: number): Promise<number> {
     if (id !== undefined) {
@@ -72,7 +73,7 @@ export class DeadLetters {
   }
 
   /**
-   * Deletes a dead letter, also from the store.
+   * Deletes a dead letter, including its copy in the store.
    *
    * @throws {NotFoundError} if there is no dead letter with this id
    */
@@ -82,7 +83,7 @@ export class DeadLetters {
     this.store()?.removeDeadLetter(id);
   }
 
-  /** Adds a dead letter under a new id, and deletes the oldest beyond the capacity. */
+  /** Adds a dead letter under a new id, and deletes the oldest dead letter if the capacity is exceeded. */
   add(given: Omit<DeadLetter, 'id'>): DeadLetter {
     const letter = { ...given, id: ++this.#lastId };
     this.#letters.set(letter.id, letter);

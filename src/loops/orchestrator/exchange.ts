@@ -22,7 +22,7 @@ export interface ExchangeOptions {
   readonly onLimit: (message: Message, loopId: string) => void;
 }
 
-/** The queues between loops and the cursors of producers. The queues exist from `open` on. */
+/** The queues between loops and the cursors of producers. `open` creates the queues. */
 export class Exchange {
   #queues: Queues | undefined = undefined;
   readonly #cursors = new Map<string, unknown>();
@@ -33,7 +33,7 @@ export class Exchange {
 
   constructor(private readonly options: ExchangeOptions) {}
 
-  /** The error of the store while nothing can be stored. */
+  /** The error of the store. Undefined while messages can be stored. */
   get failure(): LoopStoreError | undefined {
     return this.#failure;
   }
@@ -112,21 +112,21 @@ export class Exchange {
   }
 
   /**
-   * Stops or resumes accepting messages.
+   * Stops accepting messages while the store fails, and accepts them again afterwards.
    *
-   * @param failure - the error of the store. Default: messages can be stored
+   * @param failure - the error of the store. Default: none, because messages can be stored again
    */
   hold(failure: LoopStoreError | undefined): void {
     this.#failure = failure;
     this.#queues?.hold(failure);
   }
 
-  /** If true, the queue is empty. */
+  /** Returns true if the queue is empty. */
   isEmpty(name: string): boolean {
     return this.#queues?.get(name).isEmpty !== false;
   }
 
-  /** If true, a push waits for room in the queue, and no loop that satisfies `isReading` reads the queue. */
+  /** Returns true if a push waits for room in the queue, and no loop that satisfies `isReading` reads the queue. */
   isStuck(name: string, isReading: (loopId: string) => boolean): boolean {
     return this.#queues?.isStuck(name, isReading) === true;
   }

@@ -19,8 +19,8 @@ export interface LifeOptions {
 }
 
 /**
- * A single life of a loop, from the creation of its thread or process. After the end of a life its events, pushes and
- * cursors are ignored, and every wait for the life is rejected, even if its code still runs.
+ * A single life of a loop, which begins with the creation of its thread or process. After the end of the life, its
+ * events, pushes and cursors are ignored and every wait for the life is rejected, even if its code is still running.
  */
 export class Life implements LoopHost {
   #isOver = false;
@@ -29,7 +29,7 @@ export class Life implements LoopHost {
   #isReadingOn = false;
   #isDraining = false;
   #inlet: Reader | undefined = undefined;
-  /** Pushes that wait for room: the function that rejects each, and the name of its queue. */
+  /** Pushes that wait for room. Maps the function that rejects a push to the name of its queue. */
   readonly #blocked = new Map<(reason: Error) => void, string>();
   #giveUp: (reason: Error) => void = () => {};
   /** Rejects when the life ends. */
@@ -49,13 +49,14 @@ export class Life implements LoopHost {
     return this.#isOver;
   }
 
-  /** If false, the loop is still being prepared, and no node has run. */
+  /** If true, the loop has been started. Before, the loop is only being prepared, and no node has run. */
   get hasStarted(): boolean {
     return this.#hasStarted;
   }
 
   /**
-   * If true, the loop is certainly idle: it reads a queue and holds no message. If false, the loop may be idle or not.
+   * If true, the loop is certainly idle, because it reads a queue and holds no message. If false, the loop may still be
+   * idle.
    */
   get isIdle(): boolean {
     return this.#inlet !== undefined && this.#inlet.held === 0;
@@ -80,9 +81,9 @@ export class Life implements LoopHost {
   }
 
   /**
-   * Starts the loop. Resolves when the loop runs, with a function that waits for its end.
+   * Starts the loop. Resolves when the loop is running, with a function that waits for the end of the loop.
    *
-   * @throws {LoopStateError} if the life ends before the loop runs
+   * @throws {LoopStateError} if the life ends before the loop is running
    */
   async start(options: { readonly paused: boolean }): Promise<() => Promise<LoopEnd>> {
     this.#hasStarted = true;

@@ -4,10 +4,10 @@ import { Life, type LifeOptions } from './life.js';
 import type { StopReport } from './stop-report.js';
 import { Tally } from './tally.js';
 
-/** The lives of a loop: the present life, and the figures of all lives together. */
+/** The lives of a loop: the current life, and the figures of all lives together. */
 export class Lives {
   #present: Life | undefined = undefined;
-  /** Settles when the thread or process of the last life has ended. Resolves with true if there was one. */
+  /** Settles when the last life has ended completely. Resolves with true if the life had a thread or process. */
   #gone: Promise<boolean> = Promise.resolve(false);
   readonly #tally = new Tally();
 
@@ -20,16 +20,16 @@ export class Lives {
     return this.#present;
   }
 
-  /** Returns the present life, or creates one. */
+  /** Returns the current life, or creates one. */
   begin(): Life {
     this.#present ??= new Life(this.newLoop(), this.options);
     return this.#present;
   }
 
   /**
-   * Forgets a life that could not be prepared.
+   * Discards a life that could not be prepared.
    *
-   * @returns true if `life` was the present life
+   * @returns true if `life` was the current life
    */
   drop(life: Life): boolean {
     if (this.#present !== life) return false;
@@ -37,7 +37,9 @@ export class Lives {
     return true;
   }
 
-  /** Ends the present life. Resolves when its thread or process has ended, with true if there was one. */
+  /**
+   * Ends the current life. Resolves when the life has ended completely, with true if the life had a thread or process.
+   */
   end(): Promise<boolean> {
     const life = this.#present;
     if (life === undefined) return this.#gone;

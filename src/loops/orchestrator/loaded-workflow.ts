@@ -35,7 +35,7 @@ export class LoadedWorkflow {
   /**
    * Returns the given loop, or all running loops.
    *
-   * @throws {LoopStateError} if the given loop does not run
+   * @throws {LoopStateError} if the given loop is not running
    */
   running(loopId: string | undefined): readonly Supervisor[] {
     if (loopId === undefined) return this.loops.filter(({ isRunning }) => isRunning);

@@ -3,7 +3,7 @@ import { DeliveryLimitError, LoopCrashError, type LoopFault, type LoopStoreError
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';
 
-/** Deleted dead letters per log line. */
+/** Number of deleted dead letters per log line. */
 const fewest = 1_000;
 
 /** Writes log lines about loops, dead letters and the store. */
@@ -26,7 +26,7 @@ export class LoopLogger {
   }
 
   /**
-   * Logs the first deleted dead letter, and then one in a thousand.
+   * Logs the first deleted dead letter, and then every thousandth after it.
    *
    * @param dropped - number of dead letters deleted so far
    */
@@ -58,7 +58,7 @@ export class LoopLogger {
 }
 
 /**
- * Calls code from outside of this package. Its errors become uncaught exceptions and do not propagate to the caller.
+ * Calls code that is not part of this package. Errors become uncaught exceptions and do not propagate to the caller.
  */
 export function outside(call: () => unknown): void {
   try {

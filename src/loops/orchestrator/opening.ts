@@ -20,7 +20,7 @@ export interface OpeningOptions {
  * Prepares the first start of a workflow, once: opens the store, prepares all loops so that their queues are known, and
  * checks the loops against each other. After a failure the next start tries again.
  *
- * Every `start` waits here. Each waiting start collects the loops that were stopped in the meantime.
+ * Every `start` waits for the opening. Each waiting start records which loops are stopped in the meantime.
  */
 export class Opening {
   #opening: Promise<void> | undefined = undefined;
@@ -28,7 +28,7 @@ export class Opening {
   #isStoreOpen = false;
   #isClosed = false;
   #hasWarned = false;
-  /** Loops that were stopped while a start waits, one set per waiting start. */
+  /** One set for each waiting start, with the ids of loops that were stopped during the wait. */
   readonly #starts = new Set<Set<string>>();
 
   constructor(private readonly options: OpeningOptions) {}
@@ -69,7 +69,7 @@ export class Opening {
     for (const start of this.#starts) start.add(loopId ?? everything);
   }
 
-  /** Releases threads and processes that were prepared and not started. */
+  /** Releases threads and processes that were prepared but not started. */
   async discard(): Promise<void> {
     await Promise.all(this.options.loaded.loops.map((supervisor) => supervisor.discard()));
   }
@@ -124,5 +124,5 @@ export class Opening {
   }
 }
 
-/** Stands for all loops in a set of loop ids. */
+/** Element of a set of loop ids that stands for all loops. */
 const everything = '';

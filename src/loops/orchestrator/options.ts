@@ -32,12 +32,12 @@ const ending = { timeout: milliseconds, deadline: milliseconds, drain: aBoolean 
 const readStopFields = anObjectOf<StopOptions>({ ...ending, loopId: aName });
 const readCloseFields = anObjectOf<CloseOptions>(ending);
 
-/** Reads the options of `stop`. Former names are replaced with present names. */
+/** Reads the options of `stop`. Replaces former names with current names. */
 export function readStopOptions(given: StopOptions): Omit<StopOptions, 'deadline'> {
   return byPresentNames(readStopFields(given));
 }
 
-/** Reads the options of `close`. Former names are replaced with present names. */
+/** Reads the options of `close`. Replaces former names with current names. */
 export function readCloseOptions(given: CloseOptions): Omit<CloseOptions, 'deadline'> {
   return byPresentNames(readCloseFields(given));
 }

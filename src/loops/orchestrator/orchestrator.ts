@@ -110,15 +110,15 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Starts the given loop, or all loops that do not run, in parallel. Resolves when all of them run. If one cannot
-   * start, `start` rejects and the other loops keep running. Without `loopId`, loops that the store recorded as stopped
-   * are not started, and loops recorded as paused start paused.
+   * Starts the given loop, or all loops that are not running, in parallel. Resolves when all of these loops are
+   * running. If a loop cannot start, `start` rejects and the other loops keep running. Without `loopId`, loops that the
+   * store recorded as stopped are not started, and loops recorded as paused start paused.
    *
    * @param loopId - the loop to start. Default: all
    * @throws {LoopDefinitionError} for faults between loops
    * @throws {NotFoundError} for an unknown loop
    * @throws {LoopModuleError} for a module that cannot be loaded or does not export a loop
-   * @throws {LoopStateError} if the given loop runs already, or if a loop is stopped during its start
+   * @throws {LoopStateError} if the given loop is already running, or if a loop is stopped during its start
    */
   async start(loopId?: string): Promise<void> {
     const named = loopId === undefined ? undefined : this.#loaded.get(loopId);
@@ -140,12 +140,12 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Pauses the given loop, or all running loops, first those that push to a queue and then those that read the queue.
-   * Resolves when the current iterations have ended, or when the loops are resumed first.
+   * Pauses the given loop, or all running loops. Loops that push to a queue are paused before the loops that read the
+   * queue. Resolves when the current iterations have ended, or when the loops are resumed before then.
    *
    * @param loopId - the loop to pause. Default: all running loops
    * @throws {NotFoundError} for an unknown loop
-   * @throws {LoopStateError} if the given loop does not run
+   * @throws {LoopStateError} if the given loop is not running
    */
   async pause(loopId?: string): Promise<void> {
     const paused = this.#loaded.running(loopId);
@@ -158,7 +158,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
    *
    * @param loopId - the loop to resume. Default: all running loops
    * @throws {NotFoundError} for an unknown loop
-   * @throws {LoopStateError} if the given loop does not run
+   * @throws {LoopStateError} if the given loop is not running
    */
   resume(loopId?: string): void {
     for (const supervisor of this.#loaded.running(loopId)) {
@@ -168,12 +168,12 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Stops the given loop, or all loops. Loops without a queue stop first; loops that read continue until their queues
-   * are empty; then nodes clean up. After the timeout the signals of nodes abort. One second later threads and
-   * processes are terminated, and loops on the event loop are left behind.
+   * Stops the given loop, or all loops. Loops that read no queue stop first. Loops that read a queue continue until the
+   * queue is empty. Each loop then cleans up its nodes. After the timeout, the signals of nodes abort. One second
+   * later, threads and processes are terminated, and loops on the event loop are abandoned.
    *
    * @param options - the loop, the time limit and the handling of remaining messages; see `StopOptions`
-   * @returns the end of each loop, and the work that was left undone
+   * @returns the end of each loop, and the work that was left unfinished
    * @throws {NotFoundError} for an unknown loop
    * @throws {LoopStoreError} after all loops have ended, if the store could not be written
    */
@@ -202,7 +202,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     return metricsOf(this.#loaded.loops, this.#exchange, this.deadLetters);
   }
 
-  /** Possible mistakes in the workflow, known from the first start on. The workflow runs despite warnings. */
+  /** Possible mistakes in the workflow, which runs despite them. Known after the first start. */
   get warnings(): readonly LoopFault[] {
     return this.#warnings;
   }
@@ -212,7 +212,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     return healthOf(this.#loaded.loops, this.#exchange);
   }
 
-  /** Resolves when no loop runs: each loop has ended or was stopped, and none was started again. */
+  /** Resolves when no loop is running, because each loop has ended or was stopped and was not started again. */
   async ended(): Promise<void> {
     for (;;) {
       const ends = this.#loaded.loops.flatMap(({ ended }) => ended ?? []);
@@ -229,7 +229,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
    * process.on('SIGINT', () => orchestrator.close({ timeout: 1_000 })); // shortens a close in progress
    *
    * @param options - the time limit and the handling of remaining messages; see `CloseOptions`
-   * @returns the end of each loop that was running, and the work that was left undone
+   * @returns the end of each loop that was running, and the work that was left unfinished
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    * @throws {LoopStoreError} after all loops have ended, if the store could not be written
    */

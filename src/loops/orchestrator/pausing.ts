@@ -3,7 +3,7 @@ import type { Supervisor } from './supervisor.js';
 
 /**
  * Pauses loops whose desired state is paused. A loop that pushes to a queue is paused before the loops that read the
- * queue, so that no push waits for room made by a paused loop.
+ * queue, because a paused reader would leave the push waiting for room.
  */
 export async function pauseInOrder(loops: readonly Supervisor[]): Promise<void> {
   const pauses = new Map<Supervisor, Promise<void>>();
@@ -20,7 +20,7 @@ export async function pauseInOrder(loops: readonly Supervisor[]): Promise<void> 
   await all(loops.map(pause));
 }
 
-/** Waits until all promises are settled, then throws the first error if there is one. */
+/** Waits until all promises are settled, then throws the first error, if any. */
 export async function all(pending: readonly Promise<unknown>[]): Promise<void> {
   const settled = await Promise.allSettled(pending);
   for (const result of settled) if (result.status === 'rejected') throw result.reason;

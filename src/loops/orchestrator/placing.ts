@@ -57,7 +57,7 @@ export function place(
   return inProgram({ ...placement, ...definition } as PlacedLoop, source, options);
 }
 
-/** If true, the loop lives in a thread or process. */
+/** Returns true if the loop lives in a thread or process. */
 export function isRemote({ pool }: PlacedLoop): boolean {
   return pool === 'thread' || pool === 'process';
 }

@@ -62,15 +62,15 @@ export class Queues {
   }
 
   /**
-   * Stops or resumes accepting messages.
+   * Stops accepting messages while the store fails, and accepts them again afterwards.
    *
-   * @param failure - the error of the store. Default: messages can be stored
+   * @param failure - the error of the store. Default: none, because messages can be stored again
    */
   hold(failure: Error | undefined): void {
     for (const queue of this.#queues.values()) queue.hold(failure);
   }
 
-  /** If true, a push waits for room in the queue, and no loop that satisfies `isReading` reads the queue. */
+  /** Returns true if a push waits for room in the queue, and no loop that satisfies `isReading` reads the queue. */
   isStuck(name: string, isReading: (loopId: string) => boolean): boolean {
     const queue = this.get(name);
     if (queue instanceof Topic) return queue.isStuck(isReading);

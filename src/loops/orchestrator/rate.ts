@@ -1,5 +1,6 @@
 /**
- * Growth of a counter per second, measured over at least one second. Only the first second gives shorter measurements.
+ * Growth of a counter per second, measured over at least one second. Only measurements within the first second cover
+ * less time.
  */
 export class Rate {
   #at = performance.now();

@@ -1,7 +1,7 @@
 import type { Placement, RestartPolicy } from '../definition.js';
 import { Restarts } from '../manager/restarts.js';
 
-/** Decides when a crashed loop is restarted, by the `onCrash` policy of its placement. */
+/** Decides when a crashed loop is restarted, according to the `onCrash` policy of its placement. */
 export class Recovery {
   readonly #restarts = new Restarts();
   readonly #policy: RestartPolicy;
@@ -26,7 +26,7 @@ export class Recovery {
     return this.#restarts.take(this.#policy, performance.now());
   }
 
-  /** Waits the given milliseconds, or until the wait is ended. */
+  /** Waits for the given milliseconds, or until `endWait` is called. */
   async wait(milliseconds: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
@@ -37,7 +37,7 @@ export class Recovery {
     this.#endWait = undefined;
   }
 
-  /** Ends the current wait, if there is one. */
+  /** Ends the current wait, if any. */
   endWait(): void {
     this.#endWait?.();
   }

@@ -10,7 +10,7 @@ import type { Supervisor } from './supervisor.js';
 /** Milliseconds between checks of the queues while loops are being stopped. */
 const look = 10;
 
-/** Options of stopping several loops. */
+/** Options for stopping several loops. */
 export interface StopPlan {
   readonly exchange: Exchange;
   /** If true, loops that read queues continue until these queues are empty. */
@@ -27,7 +27,7 @@ interface Stopping extends StopPlan {
 /**
  * Stops loops in the order of the queues between them. Loops that have not ended at the deadline are aborted.
  *
- * @returns the end of each loop, and the work that was left undone
+ * @returns the end of each loop, and the work that was left unfinished
  */
 export async function stopInTime(
   supervisors: readonly Supervisor[],
@@ -65,9 +65,10 @@ async function reportsOf(
 
 /**
  * Stops loops in the order of the queues between them. A loop that reads a queue is stopped after all loops that push
- * to the queue have ended; if the loop drains, it ends when the queue is empty. So a push that waits for room still
- * finds a reader. Loops that push to each other in a cycle are stopped together when their queues are empty. A loop
- * that waits for room in a queue that no loop reads any more is aborted, because the wait would never end.
+ * to the queue have ended; if the loop drains, it ends when the queue is empty. This order ensures that a push that
+ * waits for room still has a reader. Loops that push to each other in a cycle are stopped together when their queues
+ * are empty. A loop that waits for room in a queue that no loop reads any more is aborted, because the wait would never
+ * end.
  *
  * @param reports - receives the report of each loop when the loop has ended
  */

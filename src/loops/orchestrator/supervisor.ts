@@ -11,12 +11,13 @@ import { Lives } from './lives.js';
 import { Recovery } from './recovery.js';
 import { furtherOf, type Stop, type StopReport } from './stop-report.js';
 
-/** Milliseconds between an abort and the moment when a loop is terminated or left behind. */
+/** Milliseconds between the abort of a loop and its termination or, on the event loop, its abandonment. */
 const grace = 1_000;
 
 /**
- * Runs one loop over all its lives: starts it, stops it, and restarts it as its policy says when its thread or process
- * crashes. The state is that of the present life. Between two lives the state is `stopped`, `restarting` or `error`.
+ * Runs one loop over all its lives: starts it, stops it, and restarts it according to its policy when its thread or
+ * process crashes. The state is that of the current life. Between two lives the state is `stopped`, `restarting` or
+ * `error`.
  *
  *     prepared ─► started ─► ended
  *        ▲           │
@@ -31,13 +32,13 @@ export class Supervisor {
   shape: LoopShape;
   readonly #lives: Lives;
   #ended: Promise<StopReport> | undefined = undefined;
-  /** The report of a loop that was left behind. */
+  /** The report of an abandoned or terminated loop. */
   #left: Promise<StopReport> | undefined = undefined;
   #state: LoopState = 'stopped';
   #error: Error | undefined = undefined;
   #stop: Stop | undefined = undefined;
   #hasBegun = false;
-  /** Desired state of the loop. `pausing`: to be paused after the loops that push to its queue. */
+  /** Desired state of the loop. `pausing`: the loop is to be paused after the loops that push to its queue. */
   #wanted: DesiredState | 'pausing' | undefined = undefined;
   readonly #recovery: Recovery;
 
@@ -72,7 +73,7 @@ export class Supervisor {
     return this.#wanted === 'pausing' ? 'paused' : this.#wanted;
   }
 
-  /** Sets the desired state. The loop changes only by `start`, `pause`, `resume` and `stop`. */
+  /** Sets the desired state. Only `start`, `pause`, `resume` and `stop` change the loop itself. */
   want(state: DesiredState): void {
     this.#wanted = state === 'paused' && this.#wanted !== 'paused' ? 'pausing' : state;
   }
@@ -82,7 +83,7 @@ export class Supervisor {
     return this.#lives.present?.waitsIn ?? new Set();
   }
 
-  /** Resolves with the report when the loop ends, and never rejects. Undefined if the loop does not run. */
+  /** Resolves with the report when the loop ends, and never rejects. Undefined if the loop is not running. */
   get ended(): Promise<StopReport> | undefined {
     return this.#ended;
   }
@@ -103,7 +104,7 @@ export class Supervisor {
     }
   }
 
-  /** Discards a life that was prepared and not started. */
+  /** Discards a life that was prepared but not started. */
   async discard(): Promise<void> {
     const life = this.#lives.present;
     if (this.isRunning || life === undefined) return;
@@ -112,7 +113,7 @@ export class Supervisor {
   }
 
   /**
-   * Starts the loop. Resolves when the loop runs.
+   * Starts the loop. Resolves when the loop is running.
    *
    * @param options - `paused`: pause the loop before its first iteration
    */
@@ -163,9 +164,10 @@ export class Supervisor {
   }
 
   /**
-   * Aborts the signals of the loop. A loop that does not end within the grace period is terminated or left behind.
+   * Aborts the signals of the loop. A loop that does not end within the grace period is terminated or, on the event
+   * loop, abandoned.
    *
-   * @returns the report, or undefined if the loop does not run
+   * @returns the report, or undefined if the loop is not running
    */
   async abort(reason: Error): Promise<StopReport | undefined> {
     const [ended, life] = [this.#ended, this.#lives.present];
@@ -188,7 +190,7 @@ export class Supervisor {
   /**
    * Passes a value to a node again.
    *
-   * @throws {LoopStateError} if the loop does not run or has no such node
+   * @throws {LoopStateError} if the loop is not running or has no such node
    */
   replay(nodeId: string, value: unknown): void {
     if (this.#lives.present === undefined || !this.isRunning)
@@ -219,7 +221,7 @@ export class Supervisor {
         const error = thrown as Error;
         if (!this.#hasBegun) return await this.#hasNotBegun(error, begun);
         if (this.#left !== undefined) return this.#left;
-        // The life was discarded during a restart. The loop therefore ended with the crash before it.
+        // The life was discarded during a restart, so the crash before the restart is what ended the loop.
         const isLetGo = crash !== undefined && this.#stop === 'now' && this.#lives.present === undefined;
         const report: StopReport = isLetGo && crash !== undefined ? crash : this.#lives.reportOf('crashed', error);
         crash = report;
@@ -248,7 +250,7 @@ export class Supervisor {
     return this.#left ?? report;
   }
 
-  /** Reports the loop as ended without waiting for its code. */
+  /** Reports the loop as ended, without waiting for its code. */
   async #leave(reason: Error, inFlight: number): Promise<StopReport> {
     const report = this.#lives.reportOf('aborted', reason);
     const isGone = await this.#lives.end();
@@ -273,12 +275,15 @@ export class Supervisor {
     return false;
   }
 
-  /** Checked again after each wait, because the loop may have been stopped in the meantime. */
+  /**
+   * Returns true unless the loop has to stop at once. Called again after each wait, because the loop may have been
+   * stopped in the meantime.
+   */
   #isNotStopped(): boolean {
     return this.#stop !== 'now';
   }
 
-  /** If true, the loop drains and its queue is empty, so that no further life is needed. */
+  /** Returns true if the loop drains and its queue is empty, so that no further life is needed. */
   #isDrained(): boolean {
     const { reads } = this.shape;
     if (this.#stop !== 'drained' || reads === undefined) return false;
@@ -288,7 +293,7 @@ export class Supervisor {
   }
 
   #onEvent(event: LoopEvent): void {
-    // The end of a life is reported when the life has ended completely.
+    // The end of a life is reported later, when the life has ended completely.
     if (event.type === 'state') {
       if (event.state !== 'stopped' && event.state !== 'error') this.#become(event.state, event.error as Error);
       return;

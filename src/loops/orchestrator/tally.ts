@@ -25,7 +25,7 @@ export class Tally {
     this.#last = { ...report, iterations: 0, errors: 0, restarts: 0, inFlight: 0 };
   }
 
-  /** Returns the iterations since the loop was started, including the present life. */
+  /** Returns the number of iterations since the loop was started, including the current life. */
   iterations(report: LoopReport | undefined): number {
     return this.#before.iterations - this.#from + (report?.iterations ?? 0);
   }
@@ -33,8 +33,8 @@ export class Tally {
   /**
    * Returns the figures of the loop.
    *
-   * @param now - the present state: `report` has the figures of the present life, `crashes` the number of restarts
-   *   after a crash
+   * @param now - the current state of the loop. `report` has the figures of the current life, and `crashes` is the
+   *   number of restarts after a crash
    */
   metrics(now: {
     readonly loopId: string;
