@@ -6,8 +6,8 @@ import { aValue } from '../shared/validate.js';
  */
 
 /**
- * A value for chosen successors of a node. Created by `to(target, value)`; return it from a producer, a blocking node
- * or a non-blocking node. An empty list of targets ends the branch.
+ * A value for chosen successors of a node. Created by `to(target, value)`, to be returned from a producer, a blocking
+ * node or a non-blocking node. An empty list of targets ends the branch.
  */
 export class Routed<Value = unknown> {
   constructor(
@@ -40,9 +40,12 @@ export class Idle {
   constructor(readonly delay: number | undefined) {}
 }
 
-// Two separate functions instead of one generic function, which would be slower: both run in every iteration.
+// Two separate functions, because both run in every iteration and one generic function would be slower.
 
-/** If true, `value` chooses the successors of its node. False for values that throw when they are inspected. */
+/**
+ * Returns true if `value` chooses the successors of its node. Returns false for values that throw when they are
+ * inspected.
+ */
 export function isRouted(value: unknown): value is Routed {
   if (typeof value !== 'object' || value === null) return false;
   try {
@@ -52,7 +55,10 @@ export function isRouted(value: unknown): value is Routed {
   }
 }
 
-/** If true, `value` reports that a producer has no value. False for values that throw when they are inspected. */
+/**
+ * Returns true if `value` reports that a producer has no value. Returns false for values that throw when they are
+ * inspected.
+ */
 export function isIdle(value: unknown): value is Idle {
   if (typeof value !== 'object' || value === null) return false;
   try {

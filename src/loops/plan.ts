@@ -25,7 +25,7 @@ export interface PlannedNode {
   readonly id: string;
   /** Role of the node, from the definition or from the class. */
   readonly kind: NodeKind;
-  /** Settings of the node, with present option names. */
+  /** Settings of the node, with current option names. */
   readonly definition: LoopNodeDefinition;
   /** The function or class of the node. */
   readonly implementation: Implementation;
@@ -50,7 +50,7 @@ export interface LoopPlan {
   readonly onError: ErrorPolicy;
   /** Milliseconds before a failed producer is called again. */
   readonly producerBackoff: number;
-  /** The queue that the loop reads, if there is one. */
+  /** The queue that the loop reads, if any. */
   readonly reads: string | undefined;
   /** The queues that the loop pushes to. */
   readonly pushes: readonly string[];
@@ -63,10 +63,10 @@ const anArray = aValue<readonly unknown[]>('an array', Array.isArray);
 const readDefinition = anObjectOf<LoopDefinition>({ id: aName, nodes: anArray, edges: anArray, ...settingsReaders });
 
 /**
- * Checks a loop and resolves its edges. `WorkflowOrchestrator.load` calls this function; call it yourself to drive a
+ * Checks a loop and resolves its edges. `WorkflowOrchestrator.load` calls this function. Call it directly to drive a
  * loop with a `LoopManager`, for example in a test.
  *
- * @param source - the definition and the implementations, as `loop.source` returns them
+ * @param source - the definition and the implementations, such as `loop.source`
  * @throws {ValidationError} for a field that is unknown or of the wrong kind
  * @throws {LoopDefinitionError} with every fault of the loop
  *
@@ -104,7 +104,7 @@ function chain(nodes: readonly LoopNodeDefinition[]): LoopEdgeDefinition[] {
   return nodes.slice(1).map(({ id }, index) => ({ source: (nodes[index] as LoopNodeDefinition).id, target: id }));
 }
 
-/** Removes nodes whose id occurred before. */
+/** Removes nodes that have the same id as an earlier node. */
 function distinct<Node extends { readonly id: string }>(nodes: readonly Node[]): Node[] {
   return nodes.filter((node, index) => nodes.findIndex(({ id }) => id === node.id) === index);
 }
@@ -151,7 +151,7 @@ function plannedOf(loopId: string, node: LoopNodeDefinition, source: LoopSource,
   return { id, kind, definition, implementation: implementation as Implementation, next: [] };
 }
 
-/** Reads `overflow` under its present or former name, with the present values. */
+/** Reads `overflow` under its current or former name, and returns the current value. */
 function overflowOf({ overflow, whenFull }: LoopNodeDefinition): NodeOverflow | undefined {
   if (whenFull === 'wait') return 'block';
   return whenFull === 'drop' ? 'drop-newest' : (overflow ?? whenFull);

@@ -17,7 +17,8 @@ import {
 
 /**
  * An error as plain data that can always be sent to another thread or process. Keeps class name, message, code, cause,
- * stack and all other fields that can be sent. Unreadable values are replaced with a text, and large values are cut.
+ * stack and all other fields that can be sent. Unreadable values are replaced with text, and large values are
+ * truncated.
  */
 export interface WireError {
   readonly name?: string;
@@ -65,7 +66,7 @@ export function fromWire(wire: WireError): Error {
   return error;
 }
 
-/** Limits of a copied error: levels of nesting, and number of values. */
+/** Limits for copying an error: levels of nesting, and number of values. */
 const deepest = 8;
 const mostValues = 2_000;
 

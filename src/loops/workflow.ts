@@ -64,8 +64,8 @@ function blocks({ overflow = 'block' }: QueueDefinition): boolean {
 }
 
 /**
- * Finds a loop that leads back to itself through queues with the policy `block`. Returns loop ids and queue names in
- * turn.
+ * Finds a loop that leads back to itself through queues with the policy `block`. Returns alternating loop ids and queue
+ * names.
  */
 function deadlockIn(loops: readonly LoopShape[], queues: ReadonlyMap<string, QueueDefinition>): string[] | undefined {
   const readersOf = (queue: string) => loops.filter(({ reads }) => reads === queue);
@@ -95,7 +95,10 @@ function deadlockIn(loops: readonly LoopShape[], queues: ReadonlyMap<string, Que
   return undefined;
 }
 
-/** If true, another loop pushes to the queue that `loop` reads. Loops that push are stopped before loops that read. */
+/**
+ * Returns true if another loop pushes to the queue that `loop` reads. Loops that push are stopped before loops that
+ * read.
+ */
 export function isBehind(loop: LoopShape, others: readonly LoopShape[]): boolean {
   return loop.reads !== undefined && others.some(({ pushes }) => pushes.includes(loop.reads as string));
 }

@@ -22,8 +22,8 @@ export function atExit(end: () => void): () => void {
  * Watches for signals that end the program, so that the terminal gets its cursor back. If there is no other listener,
  * the program then ends by the signal, as usual.
  *
- * If there are other listeners, they decide. Some of them (`signal-exit`) end the program only if they are the only
- * listeners, so this listener is removed while they are called.
+ * If there are other listeners, they decide whether the program ends. Some of them (`signal-exit`) end the program only
+ * if they are the only listeners, so this listener is removed while they are called.
  *
  * @returns a function that removes the listeners
  */

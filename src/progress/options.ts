@@ -18,8 +18,8 @@ export interface ProgressOptions {
    */
   readonly interactive?: boolean | undefined;
   /**
-   * If true, the output has colours. Default: as `NO_COLOR` and then `FORCE_COLOR` say, else true if the stream is a
-   * terminal with colours.
+   * If true, the output has colours. Default: decided by `NO_COLOR`, then by `FORCE_COLOR`. If neither is set, true if
+   * the stream is a terminal with colours.
    */
   readonly colour?: boolean | undefined;
   /**
@@ -88,7 +88,7 @@ export function settingOf(given: unknown = {}, environment: Environment = proces
   };
 }
 
-/** If true, lines that were written to the stream can be overwritten. */
+/** Returns true if lines that were written to the stream can be overwritten. */
 function isTerminal({ isTTY }: Stream, { CI, TERM }: Environment): boolean {
   return isTTY === true && TERM !== 'dumb' && TERM !== '' && isOff(CI);
 }

@@ -15,8 +15,8 @@ import type { View } from './view/view.js';
 import { watch } from './watch.js';
 
 /**
- * A progress display, as `showProgress` returns it. It is shown until the program ends or until `stop()` is called. It
- * is disposable: with `using`, it stops at the end of the block.
+ * A progress display, returned by `showProgress`. The display is shown until the program ends or until `stop()` is
+ * called. It is disposable: with `using`, it stops at the end of the block.
  *
  * @example
  * const progress = showProgress();
@@ -33,12 +33,12 @@ const inUse = new WeakSet<Stream>();
 
 /**
  * Shows the running processes and tasks of the program: in a terminal as a tree that changes in place, elsewhere as
- * plain lines. A summary follows at the end. All orchestrators of the program are shown without further setup, from the
- * next process or task on. Progress never writes to standard output unless told to, and does not keep the program from
- * ending.
+ * plain lines. A summary follows at the end. All orchestrators of the program are shown without further setup,
+ * beginning with the next process or task. Progress writes to standard output only if told to, and does not keep the
+ * program from ending.
  *
- * Loggers that bypass `process.stdout` and `process.stderr` and write to the file descriptor destroy the display. Give
- * pino the stream: `pino(process.stderr)`.
+ * Loggers that write to the file descriptor directly, and so bypass `process.stdout` and `process.stderr`, garble the
+ * display. Give pino the stream: `pino(process.stderr)`.
  *
  * The display in a terminal needs `log-update`, an optional peer dependency. Without it, `showProgress` reports the
  * missing package and writes plain lines.

@@ -28,7 +28,7 @@ export class Opening {
   #isStoreOpen = false;
   #isClosed = false;
   #hasWarned = false;
-  /** One set for each waiting start, with the ids of loops that were stopped during the wait. */
+  /** Ids of loops that were stopped during the wait: a set for each waiting start. */
   readonly #starts = new Set<Set<string>>();
 
   constructor(private readonly options: OpeningOptions) {}

@@ -48,8 +48,8 @@ export function openThread(loopId: string, resourceLimits: ResourceLimits | unde
 }
 
 /**
- * If true, `process.execPath` is this program instead of Node, as in a single executable application. A child process
- * of it would start this program again.
+ * Returns true if `process.execPath` is this program instead of Node, as in a single executable application. A child
+ * process started from that path would be this program again.
  */
 export function isInPlaceOfNode(): boolean {
   return process.env[startedAs] !== undefined;
@@ -92,8 +92,8 @@ export function openProcess(events: ChannelEvents): Channel {
 }
 
 /**
- * Prepares this end of the pipe by which a child process notices that its parent is gone. The pipe must not keep this
- * program alive.
+ * Prepares this end of the pipe through which a child process notices that its parent is gone. The pipe must not keep
+ * this program alive.
  */
 function watched(end: unknown): void {
   const socket = end as { unref?(): void; on(event: 'error', listener: () => void): void } | null | undefined;

@@ -21,9 +21,9 @@ export function loopsWithin(): readonly string[] {
 }
 
 /**
- * Returns an error for a loop that its own module starts. The module would be loaded in a thread or process, start the
- * loop there again, and so on without end. This happens in a bundle that contains both the loop and the program that
- * starts the loop.
+ * Returns an error for a loop that its own module tries to start. Loading the module in a thread or process would start
+ * the loop there again, and so on without end. This happens in a bundle that contains both the loop and the program
+ * that starts the loop.
  */
 export function circleWith(placed: ModuleLoop): LoopModuleError | undefined {
   const around = noted();

@@ -1,14 +1,15 @@
 import { ValidationError } from '../../shared/errors.js';
 import { isPlainObject } from '../../shared/validate.js';
 
-/** Levels of plain data that are checked value by value. Deeper values are cloned as a test. */
+/** Number of levels of plain data that are checked value by value. Deeper values are cloned as a test. */
 const deepest = 6;
 
 /**
- * Throws for a value that cannot be cloned. Checked at the push, so that the node that pushes the value fails.
+ * Throws for a value that cannot be cloned. Values are checked when they are pushed, so that the node that pushes the
+ * value fails.
  *
  * @param path - name of the value in the message
- * @throws {ValidationError} with the path of the invalid part
+ * @throws {ValidationError} with the path of the invalid subvalue
  */
 export function assertCloneable(value: unknown, path: string, depth = 0): void {
   const type = typeof value;

@@ -26,7 +26,7 @@ export class Credit {
   }
 
   /**
-   * Returns the present limit of unacknowledged messages.
+   * Returns the current limit of unacknowledged messages.
    *
    * @param now - milliseconds of the monotonic clock
    * @param isBusy - if true, the loop currently has messages

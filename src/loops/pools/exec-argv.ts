@@ -7,7 +7,7 @@
 const withValue =
   /^(-e|--eval|-p|--print|-pe|--input-type|--inspect-port|--debug-port|--inspect-publish-uid|--watch-path|--watch-kill-signal|--run|--build-snapshot-config|--experimental-sea-config|--test-(name-pattern|skip-pattern|reporter|reporter-destination|shard|timeout|concurrency|isolation|global-setup|rerun-failures|coverage-.+))(=|$)/;
 
-/** Options that are removed alone. Some may have a value after `=`. */
+/** Options that are removed without the next argument. Some may have a value after `=`. */
 const alone =
   /^(-|-c|--check|-i|--interactive|--entry-url|--build-snapshot|--prof-process|--inspect(-brk|-wait)?|--debug(-brk)?|--watch(-.+)?|--test(-.+)?|--experimental-test-.+)(=|$)/;
 

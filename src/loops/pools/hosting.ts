@@ -18,7 +18,7 @@ export interface Hosting {
   readonly hostOf: (plan: LoopPlan, options: RemoteHostOptions) => RemoteHost;
 }
 
-/** The property of a loop that holds its `Hosting`. The same symbol in all copies of this package. */
+/** The property of a loop that holds its `Hosting`. All copies of this package use the same symbol. */
 export const hosting: unique symbol = Symbol.for('orchestrator.loops.hosting') as never;
 
 export const ownHosting: Hosting = {

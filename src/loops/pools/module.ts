@@ -16,7 +16,7 @@ export function hrefOf({ module }: ModuleLoop): string {
 /**
  * Loads a loop into this program.
  *
- * @returns a loop of this copy of the package or of another
+ * @returns the loop, which another copy of this package may have created
  * @throws {LoopModuleError} for a module that cannot be loaded or does not export a loop
  */
 export async function loadLoop(placed: ModuleLoop): Promise<Loop> {

@@ -5,13 +5,13 @@ import type { LoopPlan } from '../plan.js';
 /** The part of a loop that other parts of the workflow need: its queues and its nodes. */
 export interface LoopShape {
   readonly id: string;
-  /** The queue that the loop reads, if there is one. */
+  /** The queue that the loop reads, if any. */
   readonly reads: string | undefined;
   /** The queues that the loop pushes to. */
   readonly pushes: readonly string[];
   /** Ids of the nodes of the loop. */
   readonly nodes: readonly string[];
-  /** The largest number of messages in an iteration. */
+  /** Maximum number of messages in an iteration. */
   readonly batch: number;
 }
 
@@ -20,7 +20,7 @@ export function shapeOfPlan({ id, reads, pushes, nodes, producer }: LoopPlan): L
   return { id, reads, pushes, nodes: nodes.map(({ id }) => id), batch: Number(batch) };
 }
 
-/** Figures of one life of a loop. The rate is missing, because it needs repeated measurements. */
+/** Figures of one life of a loop, without the rate, which needs repeated measurements. */
 export type LoopReport = Omit<LoopMetrics, 'iterationsPerSecond'>;
 
 /**
@@ -31,7 +31,7 @@ export interface PooledLoop {
   /** Prepares the loop so that its shape is known. No node runs yet. */
   prepare(): Promise<LoopShape>;
   /**
-   * Starts the loop. Resolves when the loop runs.
+   * Starts the loop. Resolves when the loop is running.
    *
    * @param options - `paused`: if true, the loop pauses before its first iteration
    */
@@ -43,9 +43,9 @@ export interface PooledLoop {
   /** Aborts the signals of the nodes. No more nodes are called. */
   abort(reason: Error): void;
   /**
-   * Terminates the loop from outside, if its pool can.
+   * Terminates the loop from outside, if its pool supports termination.
    *
-   * @returns true if the pool can terminate the loop
+   * @returns true if the pool supports termination
    */
   terminate(): Promise<boolean>;
   replay(nodeId: string, value: unknown): void;

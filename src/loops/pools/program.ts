@@ -7,7 +7,7 @@
  * describes its messages.
  *
  * A process watches its parent from a separate thread, through a pipe that closes when the parent is gone. The main
- * thread might compute forever and never notice.
+ * thread cannot do this, because it might compute forever and never notice.
  */
 
 /** Environment variable that marks a process of a pool. The process deletes the variable at its start. */
@@ -19,7 +19,7 @@ export const pipe = 4;
 /** Key of the global symbol under which the program records the loops that contain it. */
 export const withinKey = 'orchestrator.loops.within';
 
-/** Milliseconds that a process may take to end by itself after its parent is gone. */
+/** Milliseconds that a process has to end by itself after its parent is gone. */
 const patience = 1_000;
 
 const watchdog = `const { Socket } = process.getBuiltinModule('node:net');

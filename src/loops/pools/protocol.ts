@@ -8,19 +8,19 @@ import type { LoopReport, LoopShape } from './pool.js';
 
 /**
  * Messages between a loop in a thread or process and its orchestrator. The effects of the loop (pushes,
- * acknowledgements, cursors, events) travel in one stream and take effect in order.
+ * acknowledgements, cursors, events) are sent in one stream and take effect in order.
  */
 
-/** Version of the messages. The two sides may belong to different copies of this package. */
+/** Version of the messages, checked because the two sides may belong to different copies of this package. */
 export const protocol = 2;
 
 /**
- * The largest number of unconfirmed pushes of a loop, and of unacknowledged messages of a loop. A sender waits at this
- * number.
+ * Maximum number of unconfirmed pushes of a loop, and of its unacknowledged messages. When this number is reached, the
+ * sender waits.
  */
 export const window = 1_024;
 
-/** The largest number of effects or messages that are sent together. */
+/** Maximum number of effects or messages that are sent together. */
 export const batch = 256;
 
 /** Messages from the orchestrator to the loop. */
@@ -34,7 +34,7 @@ export type Down =
       /** Keys of the loops whose threads and processes will contain this loop, outermost first. */
       readonly within: readonly string[];
       readonly protocol: number;
-      /** If true, a thread loads TypeScript with tsx, as the program does. */
+      /** If true, a thread loads TypeScript with tsx, like the program itself. */
       readonly typescript: boolean;
     }
   | {

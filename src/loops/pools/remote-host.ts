@@ -43,13 +43,13 @@ export class RemoteHost implements LoopHost {
   #isScheduled = false;
   /** Number of pushes that the orchestrator has not confirmed. */
   #underWay = 0;
-  /** Pushes in order; undefined for a push that nobody waits for. */
+  /** Pushes in order, with undefined for a push that nobody waits for. */
   readonly #pushes = new Deque<Push | undefined>();
   /** Pushes that wait until fewer pushes are unconfirmed. */
   #onRoom: Push[] = [];
   readonly #loopId: string;
 
-  /** Reports the shape of the loop. No node runs yet. */
+  /** Reports the shape of the loop, before any node runs. */
   constructor(
     private readonly plan: LoopPlan,
     private readonly options: RemoteHostOptions,

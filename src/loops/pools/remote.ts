@@ -15,7 +15,10 @@ import { Supply } from './supply.js';
 const inPlaceOfNode =
   'the pool process needs Node, but this program is a single executable: use the pool thread or async';
 
-/** A loop in its own thread or process, as the orchestrator sees it. Implements the pools `thread` and `process`. */
+/**
+ * The orchestrator's side of a loop that runs in its own thread or process. Implements the pools `thread` and
+ * `process`.
+ */
 export class RemoteLoop implements PooledLoop {
   readonly #loopId: string;
   #channel: Channel | undefined = undefined;
@@ -132,8 +135,8 @@ export class RemoteLoop implements PooledLoop {
   }
 
   /**
-   * Returns the latest figures. The number of iterations is at least that of the acknowledged messages, because the
-   * loop may have crashed between two reports.
+   * Returns the latest figures. If the loop has crashed since its last report, the number of acknowledged messages is a
+   * lower limit for the number of iterations.
    */
   report(): LoopReport | undefined {
     const report = this.#report;
@@ -148,7 +151,7 @@ export class RemoteLoop implements PooledLoop {
   #onMessage(message: Up): void {
     switch (message.type) {
       case 'prepared':
-        // Another copy of this package may not send the id.
+        // A different copy of this package may not send the id.
         this.#shape = { ...message.shape, id: this.#loopId };
         this.#prepared.resolve(this.#shape);
         return;
@@ -212,7 +215,7 @@ export class RemoteLoop implements PooledLoop {
 
   #working: Promise<void> = Promise.resolve();
 
-  /** Applies the effects of the loop in order. A push that waits for room delays all effects behind it. */
+  /** Applies the effects of the loop in order. A push that waits for room delays all later effects. */
   #work(): Promise<void> {
     if (!this.#isWorking) this.#working = this.#workOff();
     return this.#working;
@@ -240,11 +243,11 @@ export class RemoteLoop implements PooledLoop {
           if (pushed !== undefined) {
             tell();
             await pushed;
-            // The loop is gone, and the effects behind this push will be repeated by the next life.
+            // The loop is gone, and its next life will repeat the effects after this push.
             if (this.#isOver) return;
           }
         } catch (error) {
-          // Effects behind an interrupted push must not happen without the push.
+          // Effects after an interrupted push must not happen without the push.
           if (this.#isCut || this.#isOver) return;
           refused.push([count, toWire(error, this.#loopId)]);
         }

@@ -21,7 +21,7 @@ export interface SupplyOptions {
 
 /**
  * Sends the messages of a queue to a loop in a thread or process, ahead of time. The number of messages sent ahead
- * follows the speed of the loop.
+ * adapts to the speed of the loop.
  */
 export class Supply {
   /** Unacknowledged messages of the loop, by id. */
@@ -79,7 +79,7 @@ export class Supply {
     if (message !== undefined) this.options.inlet.giveBack(message);
   }
 
-  /** Gives back all remaining messages after the loop has ended. No iteration has started with them. */
+  /** Gives back all remaining messages after the loop has ended. No iteration has used them. */
   giveBackAll(): void {
     for (const message of this.#taken.values()) this.options.inlet.giveBack(message);
   }
@@ -101,8 +101,8 @@ export class Supply {
   }
 
   /**
-   * Turns a message that cannot be sent into a dead letter. Pushes are checked, so this is rare. Without it the message
-   * would be retried forever.
+   * Turns a message that cannot be sent into a dead letter, because the message would otherwise be retried forever.
+   * This is rare, because values are checked when they are pushed.
    */
   #cannotSend(message: Message, thrown: unknown): void {
     const { host, inlet, shape } = this.options;

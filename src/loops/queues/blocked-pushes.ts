@@ -1,7 +1,7 @@
 import type { Carrier } from '../../kernel/instrumentation.js';
 import { Deque } from '../../shared/deque.js';
 
-/** Limit of waiting for room: `any` waits without limit, `while-stored` fails as soon as messages cannot be stored. */
+/** Limit on the wait for room: `any` waits without limit, `while-stored` fails as soon as messages cannot be stored. */
 export type Patience = 'any' | 'while-stored';
 
 /** A push that waits for room. */

@@ -3,29 +3,29 @@ import type { Deliveries } from './queue-store.js';
 
 export interface DeliveryNotesOptions {
   /**
-   * Records delivery counts so that they survive a crash of the program. Undefined: nothing is recorded, and every
+   * Records delivery counts so that they survive a crash of the program. If undefined, nothing is recorded, and every
    * delivery counts as recorded.
    */
   readonly deliver: ((deliveries: Deliveries) => Promise<void>) | undefined;
   /** Recorded delivery counts of the restored messages. */
   readonly known: Deliveries;
   readonly restored: readonly Message[];
-  /** Returns true while nothing can be stored. A failed record is then written again later. */
+  /** Returns true while nothing can be stored. A record that failed is then written again later. */
   readonly isHeld: () => boolean;
   /** Called when more messages may be delivered. */
   readonly onNoted: () => void;
 }
 
 /**
- * Deliveries that are recorded ahead, so that no message waits for the disk. The number grows after messages had to
- * wait.
+ * Number of deliveries that are recorded ahead of time, so that messages do not have to wait for the disk. Grows after
+ * messages had to wait.
  */
 const ahead = { fewest: 256, most: 8_192 };
 
 /**
  * Records deliveries before they happen, so that a crash cannot hide a delivery. First deliveries are recorded in bulk
  * and ahead of time, repeated deliveries one by one. Only one record is written at a time. A reader that needs another
- * record is woken after it, and asks again.
+ * record waits until the current record has been written, and then asks again.
  */
 export class DeliveryNotes {
   /** The highest message id that may have been delivered for the first time. */
@@ -48,7 +48,7 @@ export class DeliveryNotes {
     this.#noted = deliver === undefined ? Number.POSITIVE_INFINITY : known.upTo;
   }
 
-  /** Returns how often a restored message may have been delivered. */
+  /** Returns the number of times that a restored message may have been delivered. */
   deliveriesOf(id: number): number {
     return this.#counts.get(id) ?? (id <= this.#lastTaken ? 1 : 0);
   }
@@ -58,7 +58,7 @@ export class DeliveryNotes {
     this.#note(lastId + ahead.fewest);
   }
 
-  /** If true, the first delivery of the message is recorded. */
+  /** Returns true if the first delivery of the message is recorded. */
   isFirstNoted(id: number): boolean {
     return id <= this.#noted;
   }
@@ -74,7 +74,7 @@ export class DeliveryNotes {
     return false;
   }
 
-  /** If true, the next delivery of a message that was delivered before is recorded. */
+  /** Returns true if the next delivery of a message that was delivered before is recorded. */
   isAgainNoted(id: number, deliveries: number): boolean {
     return this.#noted === Number.POSITIVE_INFINITY || (!this.#isNoting && this.#counts.get(id) === deliveries + 1);
   }
@@ -94,7 +94,7 @@ export class DeliveryNotes {
     this.#counts.delete(id);
   }
 
-  /** Takes back deliveries that were recorded ahead and did not happen. */
+  /** Removes records of deliveries that were made ahead of time but did not happen. */
   close(): void {
     if (Number.isFinite(this.#noted)) this.#note(this.#lastTaken);
   }
@@ -105,8 +105,8 @@ export class DeliveryNotes {
     this.#isNoting = true;
     const noted = (isNoted: boolean) => {
       this.#isNoting = false;
-      // While nothing can be stored, readers wait until storing works again. Any other error of the log does not keep
-      // messages from readers.
+      // While nothing can be stored, readers wait until storing works again. Any other error of the log does not make
+      // readers wait.
       if (!isNoted && isHeld()) return;
       this.#noted = upTo;
       this.#ahead = this.#hasWaited

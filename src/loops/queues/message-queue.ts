@@ -26,9 +26,9 @@ export interface MessageQueueOptions {
   readonly lastId?: number | undefined;
   /** Recorded delivery counts of the restored messages. */
   readonly deliveries?: Deliveries | undefined;
-  /** The largest number of deliveries of a message. Default: no limit. */
+  /** Maximum number of deliveries of a message. Default: no limit. */
   readonly maxDeliveries?: number | undefined;
-  /** Called with a message that reached `maxDeliveries`, after its removal from the queue. */
+  /** Called with a message that reached `maxDeliveries`, after the message was removed from the queue. */
   readonly onLimit?: ((message: Message, loopId: string) => void) | undefined;
 }
 
@@ -41,14 +41,15 @@ export interface MessageQueueOptions {
  *                 └ give back┘ to the front, in order of ids
  *
  * A message that was delivered before without being acknowledged may have crashed its reader. Such a message is
- * delivered alone: its reader gets no other message until the message is acknowledged. If the reader crashes again, the
- * cause is certain. So a message counts at most one delivery that ended because of another message.
+ * delivered alone: its reader gets no other message until the message is acknowledged. If the reader crashes again,
+ * this message must be the cause. Therefore at most one of the counted deliveries of a message was ended by a different
+ * message.
  *
  * With a log, each delivery is recorded before it happens: first deliveries in bulk and ahead of time, repeated
  * deliveries one by one.
  *
- * While messages cannot be stored, the queue accepts none. Pushes that may wait do so, and the drop policies drop the
- * new message.
+ * While messages cannot be stored, the queue accepts none. Pushes that are allowed to wait then wait, and the drop
+ * policies drop the new message.
  */
 export class MessageQueue implements ReadQueue {
   readonly name: string;
@@ -105,9 +106,9 @@ export class MessageQueue implements ReadQueue {
    * Adds a value. Returns a promise if the push has to wait for room.
    *
    * @param carrier - trace context of the push
-   * @param patience - limit of the wait. Default: `any`
+   * @param patience - limit on the wait. Default: `any`
    * @throws {QueueFullError} if the queue is full and its policy is `fail`
-   * @throws {LoopStoreError} if messages cannot be stored and the push may not wait
+   * @throws {LoopStoreError} if messages cannot be stored and the push is not allowed to wait
    */
   push(value: unknown, carrier?: Carrier, patience: Patience = 'any'): void | Promise<void> {
     const failure = this.#failure;
@@ -121,7 +122,7 @@ export class MessageQueue implements ReadQueue {
         if (failure !== undefined) break;
         const oldest = this.#waiting.shift();
         this.#dropped++;
-        // All messages are with readers, so there is no older message to drop.
+        // Readers have taken all messages, so there is no older message to drop.
         if (oldest === undefined) return;
         this.#log?.remove(oldest.id);
         return this.#admit(value, carrier);
@@ -135,9 +136,9 @@ export class MessageQueue implements ReadQueue {
   }
 
   /**
-   * Stops or resumes accepting messages.
+   * Stops accepting messages while the store fails, and accepts them again afterwards.
    *
-   * @param failure - the error of the store. Default: messages can be stored
+   * @param failure - the error of the store. Default: none, because messages can be stored again
    */
   hold(failure: Error | undefined): void {
     this.#failure = failure;
@@ -158,13 +159,13 @@ export class MessageQueue implements ReadQueue {
     return new Reader(this, loopId);
   }
 
-  /** Closes the queue, which has no readers any more. Pushes that wait for room fail with `reason`. */
+  /** Closes the queue, which no longer has readers. Pushes that wait for room fail with `reason`. */
   close(reason: Error): void {
     this.#notes.close();
     this.#blocked.refuseAll(reason);
   }
 
-  /** If true, the queue has no message, neither waiting nor with a reader, and no push waits for room. */
+  /** If true, the queue is empty: no message is waiting or with a reader, and no push waits for room. */
   get isEmpty(): boolean {
     return this.#size === 0 && this.#blocked.size === 0;
   }
@@ -208,7 +209,7 @@ export class MessageQueue implements ReadQueue {
   }
 
   /**
-   * Takes a message that was delivered before. The message is delivered alone, and only after its delivery is recorded.
+   * Takes a message that was delivered before. The message is delivered alone, and only after the delivery is recorded.
    */
   #takeAgain(next: Message, reader: Reader): Message | undefined {
     const { id, deliveries } = next;

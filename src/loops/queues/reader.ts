@@ -6,16 +6,16 @@ export interface ReadQueue {
   readonly isEmpty: boolean;
   /** Takes the next message, if the reader may have one. */
   take(reader: Reader): Message | undefined;
-  /** Resolves when a message may be available for this reader, or no message is left anywhere. */
+  /** Resolves when a message may be available for this reader, or when no messages are left at all. */
   ready(reader: Reader): Promise<void>;
   acknowledge(id: number): void;
-  /** If true, the reader has the message. */
+  /** Returns true if the reader has the message. */
   isWith(reader: Reader, id: number): boolean;
   /**
    * Gives messages of a reader back to the front of the queue.
    *
-   * @param ids - messages that no iteration has started with; their delivery does not count. Default: all messages of
-   *   the reader, whose deliveries count
+   * @param ids - ids of messages that no iteration has used; their deliveries are not counted. Default: all messages
+   *   of the reader, whose deliveries are counted
    */
   giveBack(reader: Reader, ids?: readonly number[]): void;
   /** Called when a reader has no message left, so that it may take a message that has to be delivered alone. */
@@ -27,7 +27,7 @@ export interface ReadQueue {
 /** The reading end of a queue, for one loop. */
 export class Reader implements Inlet {
   #held = 0;
-  /** Id of the message that was delivered alone, if there is one. */
+  /** Id of the message that was delivered alone, if any. */
   #alone: number | undefined = undefined;
   #hasEnded = false;
   #isClosed = false;
@@ -42,7 +42,7 @@ export class Reader implements Inlet {
     return this.#held;
   }
 
-  /** If true, the reader has a message that was delivered alone, and gets no other. */
+  /** If true, the reader has a message that was delivered alone, and gets no further messages. */
   get isTaken(): boolean {
     return this.#alone !== undefined;
   }
@@ -86,7 +86,7 @@ export class Reader implements Inlet {
     this.queue.wakeAll();
   }
 
-  /** Closes the reader at the end of its loop. Unacknowledged messages go back to the queue. */
+  /** Closes the reader when its loop ends. Unacknowledged messages go back to the queue. */
   close(): void {
     this.#isClosed = true;
     this.#held = 0;

@@ -57,7 +57,7 @@ export class Topic {
     for (const queue of this.#queues.values()) queue.close(reason);
   }
 
-  /** If true, a push waits for room in the queue of a loop that is not reading. */
+  /** Returns true if a push waits for room in the queue of a loop that is not reading. */
   isStuck(isReading: (loopId: string) => boolean): boolean {
     return [...this.#queues].some(([loopId, { metrics }]) => metrics.blocked > 0 && !isReading(loopId));
   }

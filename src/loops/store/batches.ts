@@ -15,13 +15,13 @@ export interface BatchesOptions {
   readonly explain: (cause: unknown) => Promise<Error>;
   /** Resolves when another attempt makes sense, or when the signal aborts. */
   readonly untilRetry: (signal: AbortSignal) => Promise<void>;
-  /** Called with the reason when writing fails, and without one when writing works again. */
+  /** Called with the reason when writing fails, and with `undefined` when writing works again. */
   readonly onFailure: (failure: Error | undefined) => void;
 }
 
 /**
- * Writes in batches, one after the other. While a batch is being written, the next one fills up. A batch that fails is
- * merged with later writes and retried as one batch, so that no write takes effect before an earlier one:
+ * Writes in batches, one after the other. While a batch is being written, the next batch fills up. A batch that fails
+ * is merged with later writes and retried as one batch, so that no write takes effect before an earlier write:
  *
  *     filling ─► being written ─► written
  *        ▲             │
@@ -49,7 +49,7 @@ export class Batches {
     else await this.#underWay?.promise;
   }
 
-  /** Writes the remaining batch, with one more attempt after a failure, and ends. */
+  /** Writes the remaining batch, with one more attempt after a failure, and then ends. */
   async end(): Promise<void> {
     this.#ending.abort();
     await this.#running;
@@ -59,7 +59,7 @@ export class Batches {
   #put(write: Write): void {
     const name = JSON.stringify(write.key);
     const before = this.#filling.get(name);
-    // A new key that is removed before it was written needs no write.
+    // A new key that is removed before it has been written needs no write.
     if (write.value === undefined && before?.isNew) this.#filling.delete(name);
     else this.#filling.set(name, before === undefined ? write : { ...write, isNew: before.isNew });
   }

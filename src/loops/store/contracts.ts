@@ -10,7 +10,7 @@ import type { Deliveries } from '../queues/queue-store.js';
 export type DesiredState = 'running' | 'paused' | 'stopped';
 
 /**
- * The content of a store, as `LoopStore.open` returns it: unacknowledged messages, delivery counts, cursors, desired
+ * The content of a store, returned by `LoopStore.open`: unacknowledged messages, delivery counts, cursors, desired
  * states and dead letters from previous runs of the program.
  */
 export interface Stored {
@@ -40,19 +40,22 @@ export interface LoopStore {
   /**
    * Opens the store and reads its content. Called once.
    *
-   * @param onFailure - call this function with the error when writing fails, and without an argument when writing works
-   *   again. Queues accept no messages in between. A store that never calls `onFailure` counts as always writable
+   * @param onFailure - called by the store with the error when writing fails, and without an argument when writing
+   *   works again. Queues accept no messages in between. A store that never calls `onFailure` counts as always writable
    */
   open(onFailure?: (failure: LoopStoreError | undefined) => void): Promise<Stored>;
   /** Adds a message to a queue. */
   putMessage(queue: string, message: Message): void;
   /** Removes a message from a queue. */
   removeMessage(queue: string, id: number): void;
-  /** Stores an upper limit of message ids. No message of the queue gets a higher id before the next call. */
+  /**
+   * Stores an upper limit for the message ids of a queue. No message of the queue gets a higher id before the next
+   * call.
+   */
   putLastId(queue: string, id: number): void;
   /**
    * Stores delivery counts of a queue. Resolves when the counts survive a crash of the program, and rejects if they
-   * cannot be written. Without this method, deliveries count from the start of the program.
+   * cannot be written. Without this method, deliveries are counted from the start of the program.
    */
   putDeliveries?(queue: string, deliveries: Deliveries): Promise<void>;
   /** Stores the cursor of a loop. */

@@ -68,12 +68,12 @@ export class Environment {
   /**
    * Writes all changes or none. Resolves when they are on the disk.
    *
-   * @throws the error of the system
+   * @throws the system error
    */
   async commit(writes: readonly Write[]): Promise<void> {
     await this.room.assertFor(writes, () => this.#freeInside());
-    // After a failed write of a meta page, LMDB is unusable and lmdb would hang. So the database is reopened after any
-    // failure.
+    // After a failed write of a meta page, LMDB is unusable and lmdb would hang. Therefore the database is reopened
+    // after any failure.
     if (this.#hasFailed) await this.#reopen();
     const database = this.#database;
     try {
@@ -125,7 +125,7 @@ export class Environment {
   }
 }
 
-/** lmdb rejects with an error that holds the cause in a promise of its own. */
+/** Returns the cause of an error of lmdb. The error contains the cause as a rejected promise. */
 async function causeOf(error: unknown): Promise<unknown> {
   try {
     await Object(error).commitError;
@@ -139,7 +139,7 @@ async function causeOf(error: unknown): Promise<unknown> {
  * Allocates LMDB's lock file. LMDB maps the file into memory and writes to it. If the disk were full, that write would
  * end the program with SIGBUS.
  *
- * @throws the error of the system
+ * @throws the system error
  */
 async function reserveLock(path: string): Promise<void> {
   const file = await open(path, 'a+');
@@ -151,5 +151,5 @@ async function reserveLock(path: string): Promise<void> {
   }
 }
 
-/** Room for the locks of some hundred readers, in whole pages. */
+/** Room for the locks of a few hundred readers, in whole pages. */
 const lockSize = 12_288;

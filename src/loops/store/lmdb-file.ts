@@ -18,7 +18,7 @@ import { checkTree } from './lmdb-tree.js';
  * @throws {DamageError} with the first fault and its location
  */
 export async function checkDatabase(path: string): Promise<'new' | 'sound'> {
-  // LMDB needs write access as well.
+  // LMDB also needs write access.
   const file = await open(path, 'r+').catch((error) => {
     if (Object(error).code === 'ENOENT') return undefined;
     throw error;
@@ -36,7 +36,8 @@ export async function checkDatabase(path: string): Promise<'new' | 'sound'> {
 }
 
 /**
- * Marks a database as being created. A file that a crash left empty can then be told from a file that lost its content.
+ * Marks a database as being created. The mark distinguishes a file that a crash left empty from a file that lost its
+ * content.
  */
 export async function markAsBegun(path: string): Promise<void> {
   await writeFile(markOf(path), '');
@@ -59,7 +60,7 @@ function markOf(path: string): string {
 }
 
 function checkFile(file: FileHandle, size: number, boot: bigint): void {
-  // Other machines use another size or order of numbers. Their files are not checked.
+  // Machines with a different word size or byte order use another file layout, which is not checked.
   if (!isKnownMachine) return;
   const snapshots = snapshotsOf(file.fd, size);
   for (const snapshot of snapshots) checkSize(snapshot, size);
@@ -82,7 +83,10 @@ function checkSize({ transaction, lastPage, pageSize }: Snapshot, size: number):
 
 const isKnownMachine = endianness() === 'LE' && !/^(arm|ia32|mips|mipsel|ppc)$/.test(process.arch);
 
-/** Returns an id of the machine's last boot, computed as in LMDB. Returns 0 if the system does not provide one. */
+/**
+ * Returns an id of the machine's last boot, computed in the same way as in LMDB. Returns 0 if the system does not
+ * provide one.
+ */
 async function bootId(): Promise<bigint> {
   try {
     const id =

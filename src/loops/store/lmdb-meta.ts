@@ -58,7 +58,7 @@ export function snapshotsOf(fd: number, size: number): readonly [Snapshot, Snaps
   const { pageSize } = first;
   const synced = snapshotOf(read(fd, pageSize / 2, size), 'the first meta page', pageSize);
   const second = snapshotOf(read(fd, pageSize, size), 'the second meta page', pageSize);
-  // Transactions write the two meta pages in turns.
+  // Transactions write the two meta pages alternately.
   const [even, odd] = [first.transaction, second.transaction];
   const isInTurns = (even === 0 && odd === 0) || (even % 2 === 0 && Math.abs(even - odd) === 1);
   if (!isInTurns || synced.transaction > Math.max(even, odd))
@@ -76,7 +76,7 @@ export function newestOf([first, second, synced]: readonly [Snapshot, Snapshot, 
 function chosen(one: Snapshot, other: Snapshot, boot: bigint): Snapshot {
   if (other.transaction === 0) return one;
   const latest = one.transaction >= other.transaction ? one : other;
-  // An unsynced snapshot is still complete, unless the machine was restarted since.
+  // An unsynced snapshot is still complete, unless the machine has been restarted since the snapshot was written.
   if (!latest.isUnsynced || (latest.boot !== 0n && latest.boot === boot)) return latest;
   return one.transaction > other.transaction ? other : one;
 }

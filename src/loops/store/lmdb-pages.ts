@@ -46,7 +46,7 @@ export class Pages {
    * @returns the bytes of the value, if `isAsked`
    */
   overflow(number: number, count: number, length: number, isAsked: boolean): Buffer | undefined {
-    // A value that replaced a larger one keeps the pages of the larger one.
+    // A value that replaced a larger value keeps the pages of the larger value.
     if (count < Math.floor((headerSize - 1 + length) / this.pageSize) + 1)
       throw new DamageError(`a value of ${length} bytes on page ${number} has a wrong page count, ${count}`);
     this.#use(number, count);

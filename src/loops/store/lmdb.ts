@@ -45,7 +45,8 @@ export function lmdbStore(directory: string): LoopStore {
 }
 
 /**
- * The longest name of a queue or loop, in bytes. Together with the rest of the key it stays below the limit of LMDB.
+ * Maximum length of the name of a queue or loop, in bytes. With this limit, the whole key stays below the limit of
+ * LMDB.
  */
 const longestName = 1_900;
 
@@ -112,7 +113,7 @@ class LmdbStore implements LoopStore {
     try {
       this.#put(['letter', letter.id], stored, { isNew: true });
     } catch {
-      // Store the dead letter without a value that cannot be stored.
+      // The value cannot be stored, so store the dead letter without its value.
       this.#put(['letter', letter.id], { ...stored, value: undefined }, { isNew: true });
     }
   }

@@ -20,7 +20,7 @@ export function sealed(key: readonly unknown[], bytes: Uint8Array): Buffer {
 /**
  * Reads a stored value.
  *
- * @returns the bytes, or undefined if they do not match their checksum
+ * @returns the bytes, or undefined if the checksum does not match
  */
 export function unsealed(key: readonly unknown[], record: Buffer): Buffer | undefined {
   if (!isSealed(record) || record[1] !== head.version) return undefined;
@@ -29,7 +29,8 @@ export function unsealed(key: readonly unknown[], record: Buffer): Buffer | unde
 }
 
 /**
- * If true, the record has a header. Records of earlier versions have none, and never start with the byte of a header.
+ * Returns true if the record has a header. Records of earlier versions have no header, and never start with the first
+ * byte of a header.
  */
 export function isSealed(record: Buffer): boolean {
   return record.length >= head.size && record[0] === head.mark;

@@ -8,12 +8,13 @@ const kilobyte = 1_024;
  * to remove records later.
  */
 const margin = { toAdd: 512 * kilobyte, toChange: 64 * kilobyte };
-/** The largest size of an empty database, in bytes. */
+/** Maximum size of an empty database, in bytes. */
 const roomToBegin = 64 * kilobyte;
-/** The largest number of bytes that one probe writes. */
+/** Maximum number of bytes that one probe writes. */
 const longestProbe = 4 * kilobyte * kilobyte;
 /**
- * Reuse of a measurement: for `holds` milliseconds, and as long as the free space is at least `times` the needed space.
+ * Limits for reusing a measurement: for at most `holds` milliseconds, and only if the free space is at least `times`
+ * times the needed space.
  */
 const look = { holds: 1_000, times: 8 };
 /** Milliseconds before the next attempt. Attempts after a failed write of LMDB become less and less frequent. */
@@ -36,7 +37,7 @@ export class Room {
   /**
    * Checks that there is room for a new database, because lmdb crashes if LMDB fails to open.
    *
-   * @throws the error of the system
+   * @throws the system error
    */
   static async assertForNew(directory: string): Promise<void> {
     if ((await sizeOf(directory)) === 0) await probe(directory, roomToBegin, 0);
@@ -83,7 +84,7 @@ export class Room {
     await sleep(time, undefined, { signal, ref: false }).catch(() => undefined);
   }
 
-  /** Reads the free space of the disk. If the system does not report it, the space counts as unlimited. */
+  /** Reads the free space of the disk. If the system does not report the free space, it counts as unlimited. */
   async #look(): Promise<void> {
     try {
       const { blocks, bavail, bsize } = await statfs(this.directory);
@@ -96,8 +97,8 @@ export class Room {
 }
 
 /**
- * Returns the bytes that a batch needs: `toChange` must be free on the disk, and `toAdd` on the disk and in the file
- * together.
+ * Returns the bytes that a batch needs: `toChange` bytes have to be free on the disk, and `toAdd` bytes on the disk and
+ * in the file together.
  */
 function needOf(writes: readonly Write[]): { readonly toChange: number; readonly toAdd: number } {
   let bytes = 0;

@@ -9,7 +9,7 @@ export type Details = readonly Line[];
 
 /** Minimum running time before a rate is shown, in milliseconds. */
 const soonest = 1_000;
-/** Maximum number of groups with the same name that are read one by one. */
+/** Maximum number of running groups with the same name whose items are added up. */
 const mostGroups = 100;
 
 export function detailsOf(tally: Tally, now: number): Details {
@@ -108,7 +108,8 @@ export function tasksDetails({ ended, failed, cancelled, retries }: Tally['tasks
 }
 
 /**
- * Describes the number of attempts. For a cancelled task it counts retries, because the last retry may not have begun.
+ * Describes the number of attempts. For a cancelled task, describes the number of retries instead, because the last
+ * retry may not have begun.
  */
 export function attemptsDetails(retries: number, isAborted: boolean): Details {
   if (isAborted) return retriesDetails(retries);

@@ -14,8 +14,8 @@ export interface Size {
 const few = [8, 6, 4, 3, 2, 1, 0];
 
 /**
- * Returns the limits to try, from the most detailed to the least; the first that fits is used. Ended tasks without
- * failures are left out first, then running tasks. Bars and failures stay the longest.
+ * Returns the limits to try, from the most to the least detailed. The first limits that fit are used. Ended tasks
+ * without failures are left out first, then running tasks. Bars and failures are kept longest.
  */
 function stepsFor(height: number): readonly Limits[] {
   const all = { ended: 0, single: 0, live: Infinity, failed: Infinity, rows: height };
@@ -29,7 +29,7 @@ function stepsFor(height: number): readonly Limits[] {
 
 const gap = span('  ');
 /**
- * Possible widths of a bar, in columns. There are few, so that a bar does not grow and shrink with the numbers beside
+ * Possible widths of a bar, in columns. With only a few widths, a bar does not grow and shrink with the numbers beside
  * it.
  */
 const barWidths = [24, 16, 8];

@@ -41,18 +41,18 @@ export interface Moment {
 }
 
 /**
- * Running time from which a task among several of its name gets a row of its own, in milliseconds. Rows of faster tasks
- * would only flicker. Tasks that are being retried get a row at once.
+ * Minimum running time, in milliseconds, of a task that gets a row of its own although other tasks have the same name.
+ * Rows of faster tasks would only flicker. Tasks that are being retried get a row at once.
  */
 const slow = 1_000;
 /** Milliseconds between two frames of the spinner. */
 const turn = 80;
 
 /**
- * Converts the tree to rows. An ended tally takes a single row without its contents. In each place, the limits decide
- * which tallies are shown: of the ended ones those that ended last, of the running ones the oldest. One more row counts
- * the hidden tallies. The conversion stops when there are more rows than allowed; the caller then tries stricter
- * limits.
+ * Converts the tree to rows. An ended tally takes a single row, without its contents. In each place, the limits decide
+ * how many tallies are shown: the tallies that ended last and the tallies that have been running longest. An additional
+ * row counts the hidden tallies. The conversion stops when there are more rows than allowed; the caller then tries
+ * stricter limits.
  */
 export function rowsOf(root: Tally, limits: Limits, moment: Moment): readonly Row[] {
   const rows: Row[] = [];
@@ -93,7 +93,8 @@ function innerOf(tally: Tally, limits: Limits, moment: Moment): readonly Shown[]
 }
 
 /**
- * Returns the tasks that get a row of their own among several of their name. Tasks that are being retried come first.
+ * Returns the tasks that get a row of their own although other tasks have the same name. Tasks that are being retried
+ * come first.
  */
 function singles({ kind, begun, running, retried, outer }: Tally, { single }: Limits, { now }: Moment): Activity[] {
   const isAlone = begun === 1 || (running.size === 1 && outer?.kind !== 'map');
@@ -143,7 +144,7 @@ function latest(tallies: readonly Tally[], most: number): readonly Tally[] {
 const hasEnded = ({ live }: Tally) => live === 0;
 const hasFailed = ({ counts }: Tally) => counts.failed > 0;
 
-/** If true, the tally contains a bar or a failure. */
+/** Returns true if the tally contains a bar or a failure. */
 function matters(tally: Tally): boolean {
   return (
     tally.kind === 'map' || hasFailed(tally) || tally.inner.some((inner) => hasFailed(inner) || isOpenAndMatters(inner))

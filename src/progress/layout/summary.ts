@@ -7,7 +7,7 @@ import { fitted, joined, type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';
 import { type Column, table } from './table.js';
 
-/** Maximum number of process names, and of task names per process. The others are only counted. */
+/** Maximum number of process names, and of task names per process. Further names are only counted. */
 const mostProcesses = 12;
 const mostNames = 30;
 const indent = '    ';
@@ -19,11 +19,11 @@ export interface Writing {
   readonly symbols: Symbols;
   /** Current time, in milliseconds of the monotonic clock. */
   readonly now: number;
-  /** Error that the line just above the summary shows. It is not repeated. */
+  /** Error that is shown on the line just above the summary, so that the summary does not repeat it. */
   readonly toldProblem?: string | undefined;
 }
 
-/** Sums up the work at the end: the processes by name, each with a table of its tasks. */
+/** Sums up the work when the display ends: the processes by name, each with a table of its tasks. */
 export function summary(model: Model, at: Writing): readonly Line[] {
   const totals = totalsOf(model.root);
   const sinceBegin = at.now - model.began;

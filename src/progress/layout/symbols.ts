@@ -13,7 +13,7 @@ export interface Symbols {
   readonly separator: string;
   readonly times: string;
   readonly path: string;
-  /** Tree guides: in front of a row with later siblings, in front of a last row, and below each of the two. */
+  /** Tree guides: in front of a row with later siblings, in front of a last row, and below each of these two. */
   readonly branch: readonly [string, string, string, string];
   readonly bar: { readonly done: string; readonly half: string; readonly left: string };
 }

@@ -7,11 +7,11 @@ export interface Column<Thing> {
   /** Alignment: `left` for texts, `right` for numbers. */
   readonly align: 'left' | 'right';
   /**
-   * Order in which columns are dropped if the room is too small: the highest number first. Default: 0, the column is
-   * never dropped.
+   * Order in which columns are dropped if space is short: the highest number first. Default: 0, which never drops the
+   * column.
    */
   readonly expendable?: number;
-  /** Minimum width if the room is too small, in columns of the terminal. Default: the width of the widest cell. */
+  /** Minimum width if space is short, in columns of the terminal. Default: the width of the widest cell. */
   readonly least?: number;
   cell(thing: Thing): Span;
 }
@@ -28,8 +28,8 @@ interface Filled {
 const gap = '  ';
 
 /**
- * Lays out things as a table with a header. Empty columns are left out. If the room is too small, expendable columns
- * are dropped first, then columns are narrowed, starting with the last.
+ * Lays out things as a table with a header. Empty columns are left out. If space is short, expendable columns are
+ * dropped first, then columns are narrowed, starting with the last.
  */
 export function table<Thing>(
   columns: readonly Column<Thing>[],

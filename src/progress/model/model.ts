@@ -11,8 +11,8 @@ export interface Listener {
 }
 
 /**
- * The activities of the program: a tree of tallies, by name. The model keeps running activities, and counts of those
- * that have ended. Its size depends on the number of names, not on the amount of work.
+ * The activities of the program: a tree of tallies, by name. The model keeps the running activities, but only counts of
+ * the activities that have ended. Its size depends on the number of names, not on the amount of work.
  *
  * Times are milliseconds of the monotonic clock.
  */
@@ -28,7 +28,7 @@ export class Model {
     this.root = new Tally(undefined, '', began);
   }
 
-  /** @param outer - the surrounding activity, `undefined` if it does not exist or is not known */
+  /** @param outer - the surrounding activity, or `undefined` if there is none or it is not known */
   begin(kind: Kind, record: AnyRecord, outer: Activity | undefined, now: number): Activity {
     const tally = (outer?.tally ?? this.root).child(kind, record.name, now);
     const processId = kind === 'process' ? (record as { id: string }).id : (record as { processId: string }).processId;

@@ -1,9 +1,9 @@
-/** Time constant of a rate, in milliseconds: older events weigh a third or less. */
+/** Time constant of a rate, in milliseconds. Older events have less than 37 % of their original weight. */
 const memory = 5_000;
 
 /**
- * Recent events per second, as an exponentially weighted mean. The time before the start is left out and not counted as
- * idle.
+ * Recent events per second, as an exponentially weighted mean. Ignores the time before the start instead of counting it
+ * as idle.
  */
 export class Rate {
   #perMillisecond = 0;

@@ -18,7 +18,7 @@ const mostTallies = 2_000;
 export interface Items {
   settled: number;
   failed: number;
-  /** Number of items, `undefined` if it is unknown for any of the groups. */
+  /** Number of items, or `undefined` if the number is unknown for any of the groups. */
   total: number | undefined;
 }
 
@@ -35,7 +35,7 @@ export class Tally {
   readonly label: string;
   /** Running activities, in the order in which they began. */
   readonly running = new Set<Activity>();
-  /** Running activities that have failed at least one attempt. */
+  /** Running activities with at least one failed attempt. */
   readonly retried = new Set<Activity>();
   readonly counts = new Counts();
   /** Counts of all tasks in the process. For processes only. */
@@ -55,11 +55,11 @@ export class Tally {
   readonly #number: number;
 
   constructor(
-    /** The kind of the activities, `undefined` for the rest and for the root. */
+    /** The kind of the activities, or `undefined` for the rest and for the root. */
     readonly kind: Kind | undefined,
     readonly name: string,
     now: number,
-    /** The surrounding tally, `undefined` for the root. */
+    /** The surrounding tally, or `undefined` for the root. */
     readonly outer?: Tally,
   ) {
     this.label = kind === undefined ? '' : clean(name) || 'unnamed';
@@ -76,7 +76,7 @@ export class Tally {
     return this.#rest === undefined ? inner : [...inner, this.#rest];
   }
 
-  /** If true, this is the tally of activities for whose names there was no room. */
+  /** If true, this tally is the rest, which collects activities whose names had no room. */
   get isRest(): boolean {
     return this.kind === undefined && this.outer !== undefined;
   }
@@ -135,7 +135,10 @@ export class Tally {
     return this.#makeRoom();
   }
 
-  /** Adds the first tally that has ended to the rest. A tally with failures is chosen only if there is no other. */
+  /**
+   * Adds the first tally that has ended to the rest. A tally with failures is chosen only if there is no tally without
+   * failures.
+   */
   #makeRoom(): boolean {
     const ended = [...this.#inner].filter(([, { live }]) => live === 0);
     const [key, tally] = ended.find(([, { counts }]) => counts.failed === 0) ?? ended[0] ?? [];

@@ -35,7 +35,7 @@ interface Mutable extends ProcessTotals {
   readonly names: Map<string | undefined, Total>;
 }
 
-/** Sums up the tree by the names of processes, and inside each by the names of tasks, at any depth. */
+/** Sums up the tree by process name and, within each process name, by task name at any depth. */
 export function totalsOf(root: Tally): readonly ProcessTotals[] {
   const totals = new Map<string, Mutable>();
   collect(root, undefined, totals);

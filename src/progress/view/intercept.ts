@@ -39,7 +39,8 @@ export function intercept(stream: Stream, interceptor: Interceptor): Intercepted
     write: (text) => void original.call(stream, text),
     release: () => {
       isActive = false;
-      // If another function has wrapped `write` meanwhile, it keeps calling this one, so it stays in place.
+      // If another function has wrapped `write` in the meantime, that function still calls this one, so `write` is left
+      // in place.
       if (stream.write !== write) return;
       if (isOwn) stream.write = original as Stream['write'];
       else Reflect.deleteProperty(stream, 'write');

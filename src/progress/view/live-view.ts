@@ -25,7 +25,7 @@ export class LiveView implements View {
     this.#screen = new Screen(setting.stream, setting.colour, () => this.#drawSoon());
   }
 
-  /** Starts drawing with log-update. Before, the view draws nothing and only observes writes of other code. */
+  /** Starts drawing with log-update. Until then, the view draws nothing and only observes writes of other code. */
   begin(create: typeof createLogUpdate): void {
     this.#screen.begin(create);
     this.#drawSoon();
@@ -47,7 +47,7 @@ export class LiveView implements View {
     writeLines(this.output, this.setting.colour, lines);
   }
 
-  /** Draws at once, but not more often than every `leastPause` milliseconds. */
+  /** Draws at once, but at most every `leastPause` milliseconds. */
   #drawSoon(): void {
     if (this.#soon !== undefined) return;
     const draw = () => {

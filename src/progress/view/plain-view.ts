@@ -19,9 +19,9 @@ const few = 3;
 /**
  * A view that writes one line per event: for logs, files and pipes.
  *
- * The number of lines stays small. For each name, the first few events of each kind get a line of their own. Later ones
- * are counted, and a line reports the counts: every second at first, then each time the elapsed time has grown by a
- * tenth. So a map of thousands shows its progress, and an endless loop does not fill a disk.
+ * The number of lines stays small. For each name, the first few events of each kind get a line of their own. Later
+ * events are counted, and a line reports the counts: every second at first, then each time the elapsed time has grown
+ * by a tenth. So a map of thousands of items shows its progress, and an endless loop does not fill a disk.
  */
 export class PlainView implements View, Listener {
   readonly #told = new Told();
@@ -37,7 +37,7 @@ export class PlainView implements View, Listener {
     return this.#toldProblem;
   }
 
-  /** If true, the program ran a single process with few tasks, which has ended. */
+  /** If true, the program ran a single process with only a few tasks, and the process has ended. */
   get hasToldAll(): boolean {
     const { root } = this.model;
     const [process, ...others] = root.inner;
@@ -108,7 +108,7 @@ export class PlainView implements View, Listener {
   }
 }
 
-/** Returns the names from the outermost tally on. Surrounding groups are left out. */
+/** Returns the names of the tally and of the tallies around it, outermost first. Surrounding groups are left out. */
 function pathOf(tally: Tally, separator: string): Line {
   const names: Span[] = [];
   for (let place: Tally | undefined = tally; place?.outer !== undefined; place = place.outer) {

@@ -12,7 +12,7 @@ const eraseLineAbove = '\u001b[1A\u001b[2K';
 const holdPicture = '\u001b[?2026h';
 const showPicture = '\u001b[?2026l';
 /**
- * Maximum number of times that the same picture is redrawn below other output. After that, it waits for the next
+ * Maximum number of times that the same picture is redrawn below other output. After that, drawing waits for the next
  * picture.
  */
 const mostRepeats = 100;
@@ -32,7 +32,8 @@ const blank: Picture = { text: '', widths: [] };
  *     drawn ─ other code writes: erase, write ─┬─ its line has ended ──► the same picture is drawn again at once
  *                                              └─ its line is open (a prompt, dots) ──► drawing waits until it ends
  *
- * Standard output and standard error are intercepted, too, if they are terminals, because both then share one screen.
+ * Standard output and standard error are also intercepted if they are terminals, because they then share the same
+ * screen.
  */
 export class Screen implements Interceptor {
   /** log-update. Nothing is drawn until it is loaded. */
