@@ -16,7 +16,7 @@ export type Filter = (process: ProcessRecord) => boolean;
  * Fills the model from the diagnostics channels for processes, tasks and groups.
  *
  * A record names its process, but not the task or group that called it. An `AsyncLocalStorage` supplies the caller. Its
- * value counts only if it belongs to the same process and is still running, because a context may outlive its work.
+ * value is used only if it belongs to the same process and is still running, because a context may outlive its work.
  *
  * @param filter - selects processes; a filter that throws hides the process. Default: all processes are shown
  * @returns a function that unsubscribes from all channels

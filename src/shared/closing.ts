@@ -2,15 +2,16 @@ import { Deadline } from './deadline.js';
 import { aCount, anObjectOf } from './validate.js';
 
 /**
- * Options of `close`. Closing first lets running work end. When the timeout is reached, it stops waiting for that work.
+ * Options of `close`. Closing first waits for running work to end. When the timeout is reached, closing no longer waits
+ * for that work.
  *
  * @example
  * await worker.close({ timeout: 30_000 });
  */
 export interface CloseOptions {
   /**
-   * Maximum duration of the closing in milliseconds: a whole number of at least 0, or Infinity. Anything still open
-   * after that is cut off. If `close` is called several times, the earliest end applies. Default: 10000.
+   * Maximum duration of closing, in milliseconds: a whole number of at least 0, or Infinity. Anything still open after
+   * that is cut off. If `close` is called several times, the earliest deadline applies. Default: 10000.
    */
   readonly timeout?: number | undefined;
 }
@@ -44,7 +45,7 @@ export class Closing {
     return this.#closed !== undefined;
   }
 
-  /** @throws {ValidationError} if an option is unknown or has the wrong type; nothing has been closed then */
+  /** @throws {ValidationError} if an option is unknown or has the wrong type; in that case, nothing has been closed */
   async close(options?: CloseOptions): Promise<void> {
     this.#deadline.limitTo(readCloseOptions(options).timeout);
     this.#closed ??= this.work(this.#deadline).finally(() => this.#deadline.cancel());

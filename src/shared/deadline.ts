@@ -14,7 +14,7 @@ export class Deadline {
     });
   }
 
-  /** Sets the limit to the given milliseconds from now, unless it is earlier already. */
+  /** Sets the limit to the given milliseconds from now, unless the current limit is earlier. */
   limitTo(milliseconds: number): void {
     const at = performance.now() + milliseconds;
     if (at >= this.#at) return;
@@ -32,7 +32,7 @@ export class Deadline {
     return Promise.race([work, this.passed.then(() => undefined)]);
   }
 
-  /** Stops the timer. From now on there is no limit. */
+  /** Stops the timer, so that there is no limit any more. */
   cancel(): void {
     this.#at = Number.NEGATIVE_INFINITY;
     this.#timer?.cancel();

@@ -90,7 +90,7 @@ export async function sweepLock(path: string): Promise<void> {
   await sweep(files, files.lock).catch(() => undefined);
 }
 
-/** Returns the holder of a lock and if its process is alive, or `undefined` if there is no lock. */
+/** Returns the holder of a lock and whether its process is alive, or `undefined` if there is no lock. */
 export async function holderOf(path: string): Promise<{ readonly by: Holder; readonly isAlive: boolean } | undefined> {
   const files = new Disk(path);
   const by = holderFrom((await files.read(files.lock)) ?? '');
@@ -240,7 +240,8 @@ function nameOf({ pid, host, started = '', id }: Holder): string {
 }
 
 /**
- * The host and the pid space, as they are hashed in a claim's name. Version 0.6 and earlier hashed the host name alone.
+ * The host and the pid space, in the form that is hashed in a claim's name. Version 0.6 and earlier hashed the host
+ * name alone.
  */
 function placeOf(host: string): string {
   return `${host} ${spaceOfPids()}`;
@@ -250,7 +251,7 @@ function hashOf(host: string): string {
   return createHash('sha256').update(host).digest('hex').slice(0, 16);
 }
 
-/** If true, the file belongs to the lock. Other files may have names that begin alike; they must not be removed. */
+/** Returns true if the file belongs to the lock. Other files whose names begin alike must not be removed. */
 function isOf(lock: string, name: string): boolean {
   if (!name.startsWith(lock)) return false;
   const end = name.slice(lock.length);

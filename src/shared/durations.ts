@@ -7,7 +7,7 @@ const day = 24 * hour;
  * Formats a duration for people, in at most two units: `0 ms`, `0.3 ms`, `240 ms`, `1.2 s`, `2 min 05 s`, `1 h 02 min`,
  * `3 d 4 h`.
  *
- * @param milliseconds - the duration; a negative one counts as 0
+ * @param milliseconds - the duration; a negative duration counts as 0
  */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds <= 0) return '0 ms';

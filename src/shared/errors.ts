@@ -7,10 +7,10 @@ const mark = Symbol.for('orchestrator.error');
 /**
  * Base class of this package's errors. The `code` distinguishes them.
  *
- * `instanceof` recognises them by a mark on their prototypes and not by inheritance: some have to be `TypeError`s,
- * `RangeError`s or `AggregateError`s, and a program may contain two copies of the package. For subclasses, `instanceof`
- * works as usual. p-retry's `AbortError` is not an `OrchestratorError`: actions throw it to stop retrying, and callers
- * receive the error inside it.
+ * `instanceof` recognises them by a mark on their prototypes and not by inheritance, because some have to be
+ * `TypeError`s, `RangeError`s or `AggregateError`s, and a program may contain two copies of the package. For
+ * subclasses, `instanceof` works as usual. p-retry's `AbortError` is not an `OrchestratorError`: actions throw it to
+ * stop retrying, and callers receive the error inside it.
  *
  * @example
  * try {
@@ -36,7 +36,7 @@ export abstract class OrchestratorError extends Error {
   }
 }
 
-/** Makes the errors of a class `OrchestratorError`s, for a class that has to extend another class. */
+/** Makes the errors of a class count as `OrchestratorError`s. Used for classes that have to extend another class. */
 export function markAsOurs(Class: { readonly prototype: OrchestratorError }): void {
   Object.defineProperty(Class.prototype, mark, { value: true });
 }

@@ -1,5 +1,5 @@
 /**
- * Texts for errors that contain other errors or results of the caller: in a message, in a log and on a terminal. Each
+ * Texts for errors that contain other errors or results of the caller, for use in messages, logs and terminals. Each
  * text says which item failed and why, in a bounded number of lines, and contains no result of work that completed.
  */
 
@@ -7,7 +7,7 @@ import { cut, endOf } from './text.js';
 
 /** A failure inside an error. */
 export interface Failure {
-  /** Label of the failure: its item or key. Default: none, the message of the failure identifies it. */
+  /** Label of the failure: its item or key. Default: none, because the message identifies the failure. */
   readonly label?: string | undefined;
   readonly reason: unknown;
 }
@@ -26,7 +26,7 @@ const most = { named: 3, shown: 9, kept: 100 } as const;
 /** Maximum number of stack lines that are shown. */
 const mostFrames = 6;
 
-/** Limits of the text of a failure: characters that are written, characters that are read, and causes. */
+/** Limits on the text of a failure: number of characters written, of characters read, and of causes. */
 const longestText = 200;
 const longestRead = 10 * longestText;
 const mostCauses = 3;
@@ -54,8 +54,8 @@ export function asJson({ error, failures, count }: Holder): object {
 }
 
 /**
- * Returns the text that `console.error` and `util.inspect` write for an error that contains failures: less than thirty
- * lines.
+ * Returns the text that `console.error` and `util.inspect` write for an error that contains failures. The text has
+ * fewer than thirty lines.
  */
 export function asLines({ error, failures, count }: Holder): string {
   const lines = first(most.shown, failures()).map(({ label, reason }, index) =>

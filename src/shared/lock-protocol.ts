@@ -1,20 +1,21 @@
 /**
  * A protocol by which processes that may be killed at any moment agree on the holder of a lock. It uses files only.
  *
- *     <lock>                  the lock; names its holder. A hard link to the holder's claim, so complete from the first moment
+ *     <lock>                  the lock; names its holder. A hard link to the holder's claim, so its content is always complete
  *     <lock>.<claim>          a claim: a process wants the lock
  *     <lock>.<claim>.take     a sign: a process wants to remove a lock whose holder has died
- *     <lock>.guard            the same sign, for processes of version 0.5 and earlier, which know no other
+ *     <lock>.guard            the only sign that processes of version 0.5 and earlier know, with the same meaning
  *
- * The name of a claim identifies its process and is never used again. So any process can remove the claim of a dead
- * process at any time. A lock is taken over at once only if its holder has died. Therefore a process that is killed at
- * any point of the protocol blocks no other process.
+ * The name of a claim identifies its process and is never used again. Therefore any process can remove the claim of a
+ * dead process at any time. A lock is taken over at once, but only if its holder has died. So a process that is killed
+ * at any point of the protocol blocks no other process.
  *
- * Removing a dead lock must not remove a new lock that has replaced it. So only one process at a time removes a lock. A
- * process first creates its sign and then looks for the signs of other processes. Of two processes, the one that looks
- * last sees the sign of the other. A process that sees a sign that sorts before its own gives way. A process that sees
- * only later signs waits until they are gone. A process that sees no other sign reads the lock once more and removes
- * it. Nothing else removes the lock meanwhile: all other processes give way, and the holder is dead.
+ * Removing a dead lock must not remove a new lock that has replaced it, so only one process at a time may remove a
+ * lock. A process first creates its sign and then looks for the signs of other processes. Of two processes, the one
+ * that looks last sees the sign of the other. A process that sees a sign that sorts before its own gives way. A process
+ * that sees only later signs waits until they are gone. A process that sees no other sign reads the lock once more and
+ * removes it. Nothing else can remove the lock in the meantime, because all other processes give way and the holder is
+ * dead.
  */
 
 /** A process that holds a lock or claims it. */
@@ -26,7 +27,10 @@ export interface Holder {
    * earlier.
    */
   readonly space?: string | undefined;
-  /** Start time of the process, as the system reports it. Another process may later get the same pid. */
+  /**
+   * Start time of the process, as reported by the system. Distinguishes the process from a later process with the same
+   * pid.
+   */
   readonly started: string | undefined;
   /** Id that distinguishes the locks of one process. Not set by version 0.5 and earlier. */
   readonly id?: string | undefined;
@@ -40,14 +44,15 @@ export interface Holder {
 
 /** Access to the files in the folder of the lock, by name, and to the processes that created them. */
 export interface LockFiles {
-  /** Creates a file. If interrupted, the file contains part of the content. */
+  /** Creates a file. An interrupted call may leave a file with only part of the content. */
   create(name: string, content: string): Promise<void>;
   /**
-   * Gives a file a second name. Returns false if that name is taken: of several concurrent calls, exactly one succeeds.
+   * Gives a file a second name. Returns false if that name is taken. Of several concurrent calls for the same name,
+   * exactly one succeeds.
    */
   link(from: string, to: string): Promise<boolean>;
   read(name: string): Promise<string | undefined>;
-  /** Removes a file, if it is there. */
+  /** Removes a file, if it exists. */
   remove(name: string): Promise<void>;
   /** Lists all files whose names begin with the name of the lock. */
   list(): Promise<readonly string[]>;
@@ -78,8 +83,8 @@ const tries = 200;
 /**
  * Tries to take the lock.
  *
- * @returns `undefined` if the lock was taken, else its holder in `by`; `by` is `undefined` if many processes compete
- *   for it
+ * @returns `undefined` if this call has taken the lock, else the holder in `by`; `by` is `undefined` if many
+ *   processes compete for the lock
  */
 export async function acquire(
   files: LockFiles,
@@ -115,8 +120,8 @@ export async function sweep(files: LockFiles, lock: string): Promise<void> {
 async function takeAway(files: LockFiles, claim: Claim, dead: string): Promise<void> {
   const { lock, name } = claim;
   const sign = `${name}.take`;
-  // A process that is removing the lock waits for other signs to disappear. Creating and removing one again and again
-  // would delay it.
+  // A process that is removing the lock waits for other signs to disappear. Creating and removing a sign again and
+  // again would delay that process.
   if ((await othersThan(files, sign)).length > 0) return files.pause();
   try {
     await files.create(sign, '');
@@ -171,7 +176,7 @@ async function isHeld(files: LockFiles, holder: Holder | undefined, name: string
 
 /**
  * Returns the process that created a file. Claims of version 0.5 and earlier name their process only in the content.
- * For a file without a name in it, a process on an unknown host is returned, so that the age of the file decides.
+ * For a file that names no process, returns a process on an unknown host, so that the age of the file decides.
  */
 async function claimantIn(files: LockFiles, name: string): Promise<Holder | undefined> {
   const text = await files.read(name);
@@ -179,8 +184,8 @@ async function claimantIn(files: LockFiles, name: string): Promise<Holder | unde
 }
 
 /**
- * Reads the holder from the content of a lock. Returns `undefined` for incomplete content, as a power failure can leave
- * it.
+ * Reads the holder from the content of a lock. Returns `undefined` for incomplete content, which a power failure can
+ * leave behind.
  */
 export function holderFrom(text: string): Holder | undefined {
   try {

@@ -50,9 +50,9 @@ const turned = new WeakMap<object, Logger>();
 const results = new WeakSet<object>();
 
 /**
- * Returns a logger that takes the message first. A logger that already does is returned unchanged. For any other
- * logger, the result inherits from it, and so has all its other members, such as `child` and `level`. Methods are
- * looked up at each call, because pino replaces them when its level changes.
+ * Returns a logger that takes the message first. A logger that already does so is returned unchanged. For any other
+ * logger, the result inherits from that logger and therefore has all its other members, such as `child` and `level`.
+ * Methods are looked up at each call, because pino replaces them when its level changes.
  *
  * @param style - order of the logger's arguments. Default: `pino` for loggers made by pino or bunyan, else `console`
  */
@@ -90,7 +90,7 @@ type Serializers = Readonly<Record<string, (value: unknown) => unknown>>;
 
 /**
  * Serializes errors in the details that pino would write as `{}`, because their keys have no serializer. They are
- * written as pino writes `err`.
+ * written in the same form as pino's `err`.
  */
 function readable(details: object, logger: Logger): object {
   const serializers = (logger as unknown as Record<symbol, unknown>)[Symbol.for('pino.serializers')] as

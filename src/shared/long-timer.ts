@@ -1,17 +1,17 @@
 /**
- * Timers for delays of any length. A Node timer holds at most 24.8 days (a longer delay fires at once), and does not
+ * Timers for delays of any length. A Node timer supports at most 24.8 days (a longer delay fires at once), and does not
  * count the time that the machine sleeps. These timers check the wall clock at least every half minute. After the
  * machine has slept, a call that became due fires within half a minute.
  */
 
-/** Longest interval between two checks of the wall clock, in milliseconds. */
+/** Maximum interval between two checks of the wall clock, in milliseconds. */
 export const longestLook = 30_000;
 
 /** A scheduled call. */
 export interface LongTimer {
   /** Cancels the call. Has no effect after the call was made or cancelled. */
   cancel(): void;
-  /** Allows the program to exit while it waits for the call. */
+  /** Allows the program to exit before the call is made. */
   unref(): this;
 }
 
@@ -23,8 +23,8 @@ export function callAfter(milliseconds: number, work: () => void): LongTimer {
   let armedFor = 0;
   let armedAt = Date.now();
   return new Timer(() => {
-    // The larger of the two durations counts. The wall clock may have been set back, and the timer stands still while
-    // the machine sleeps.
+    // Use the larger of the two durations: the wall clock may have been set back, and the timer stands still while the
+    // machine sleeps.
     left -= Math.max(armedFor, Date.now() - armedAt);
     armedFor = chunkOf(left);
     armedAt = Date.now();
@@ -32,7 +32,7 @@ export function callAfter(milliseconds: number, work: () => void): LongTimer {
   }, work);
 }
 
-/** Calls `work` once, as soon as the wall clock has reached `time`: epoch milliseconds, Infinity for never. */
+/** Calls `work` once, as soon as the wall clock has reached `time`, in epoch milliseconds. Infinity means never. */
 export function callAt(time: number, work: () => void): LongTimer {
   return new Timer(() => time - Date.now(), work);
 }

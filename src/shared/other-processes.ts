@@ -3,16 +3,16 @@ import { readFile } from 'node:fs/promises';
 
 /** The status of a process, as the system reports it (Linux). */
 export interface ProcessStatus {
-  /** Start time of the process. Another process may later get the same pid. */
+  /** Start time of the process. Distinguishes the process from a later process with the same pid. */
   readonly started: string | undefined;
   /** If true, the process has ended but its parent has not collected its exit status yet (a zombie). */
   readonly isOver: boolean;
 }
 
-/** If true, a process with this pid exists, even if this user may not see it. */
+/** Returns true if a process with this pid exists, even if this user has no access to the process. */
 export function exists(pid: number): boolean {
   try {
-    // Pid 0 would mean the whole process group of this process.
+    // Pid 0 would stand for the whole process group of this process.
     return pid > 0 && process.kill(pid, 0);
   } catch (error) {
     return Object(error).code === 'EPERM';

@@ -24,15 +24,18 @@ export class MissingPeerError extends OrchestratorError {
 /** Options of `MissingPeerError`. */
 interface MissingPeerOptions extends ErrorOptions {
   /**
-   * Arguments for `npm install`, if the newest versions of the missing packages do not fit: `pg@8`. Default: the names
-   * of the missing packages.
+   * Arguments for `npm install`, such as `pg@8`, if the newest versions of the missing packages are not compatible.
+   * Default: the names of the missing packages.
    */
   readonly install?: readonly string[] | undefined;
 }
 
 /** Options of `loadPeers`. */
 interface LoadOptions {
-  /** All packages with versions that fit each other, if the newest versions do not. Default: the names. */
+  /**
+   * All packages, each with a compatible version, if their newest versions are not compatible with each other. Default:
+   * the names.
+   */
   readonly install?: readonly string[] | undefined;
   /** Imports a package. Default: `import()`. */
   readonly load?: (name: string) => Promise<unknown>;

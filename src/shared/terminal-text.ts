@@ -43,8 +43,9 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * Returns the maximum number of columns that a text takes. Terminals differ over emoji that are joined from several:
- * here each part counts, because a line that is wider than expected would wrap and break the picture.
+ * Returns the maximum number of columns that a text takes. Terminals disagree about the width of emoji that are joined
+ * from several emoji. Here each of them counts, because a line that is wider than expected would wrap and break the
+ * picture.
  */
 export function widthOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;

@@ -6,7 +6,7 @@
 /** Replacement for a character that cannot be stored. */
 const replacement = '\ufffd';
 
-/** If true, the text can be stored unchanged: it contains no NUL and no half of a surrogate pair. */
+/** Returns true if the text can be stored unchanged, because it contains no NUL and no half of a surrogate pair. */
 export function isClean(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }

@@ -15,7 +15,7 @@ export type Schema<Options> = { readonly [Key in keyof Required<Options>]: Reade
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every function
 export type AnyFunction = (...args: any[]) => unknown;
 
-/** Longest delay of a Node timer, in milliseconds: 24.8 days. A longer delay would fire at once. */
+/** Maximum delay of a Node timer, in milliseconds: 24.8 days. A longer delay would fire at once. */
 export const longestDelay = 2 ** 31 - 1;
 
 const reservedKeys = ['__proto__', 'constructor', 'prototype'];

@@ -6,8 +6,8 @@ import { version } from '../shared/version.js';
 export type Api = typeof OpenTelemetry;
 
 /**
- * Versions that fit each other and Node 20. Packages of the SDK require a range of the API, and their newest versions
- * require a later Node. The guide installs the same versions.
+ * Versions that are compatible with each other and with Node 20. Packages of the SDK require a range of the API, and
+ * their newest versions require a later Node. The guide installs the same versions.
  */
 export const fitting = {
   api: '@opentelemetry/api@1.9',

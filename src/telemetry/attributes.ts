@@ -4,8 +4,8 @@ import { errorTypeOf, messageOf } from './errors.js';
 import { nodeDataOf } from './node-data.js';
 
 /**
- * Span attributes of records. They have the names of the semantic conventions if these define one, else names that
- * start with `orchestrator.`. They contain no arguments, results or state. `docs/telemetry.md` has a table of them.
+ * Span attributes of records. Their names follow the semantic conventions if these define a name, and otherwise start
+ * with `orchestrator.`. The attributes contain no arguments, results or state. `docs/telemetry.md` has a table of them.
  */
 
 type AnyRecord = Pick<ProcessRecord, 'status' | 'error'>;

@@ -1,4 +1,7 @@
-/** Errors as telemetry sends them, with bounded texts and a bounded number of types. Reading an error may throw. */
+/**
+ * Errors in the form in which telemetry sends them, with bounded texts and a bounded number of types. Reading an error
+ * may throw.
+ */
 
 import { cut as cutText } from '../shared/text.js';
 
@@ -6,7 +9,8 @@ import { cut as cutText } from '../shared/text.js';
 const otherType = '_OTHER';
 
 /**
- * Maximum number of distinct error types. Each is a time series of its own, and a program may generate names of errors.
+ * Maximum number of distinct error types. The number has to be limited, because each type is a separate time series and
+ * a program may generate names of errors.
  */
 const mostTypes = 200;
 const types = new Set<string>();

@@ -11,11 +11,15 @@ export type Fleet = Pick<DistributedOrchestrator, 'countRuns' | 'liveness'> & {
   readonly engine: { readonly queue: Pick<DistributedOrchestrator['engine']['queue'], 'depth'> };
 };
 
-/** Milliseconds to wait for an answer of the engine, so that an unreachable engine does not delay all other metrics. */
+/**
+ * Milliseconds to wait for an answer from the engine, so that an unreachable engine does not delay all other metrics.
+ */
 const patience = 5_000;
 
-/** Creates the gauges of a fleet, which query its engine. Figures that the engine does not
- * answer in time are not observed, so OpenTelemetry repeats the last ones. */
+/**
+ * Creates the gauges of a fleet, which query its engine. If the engine does not answer in time, nothing is observed, so
+ * OpenTelemetry repeats the last figures.
+ */
 export function fleetGauges(meter: Meter, fleet: Fleet, attributes: Attributes, log: Pick<DiagLogger, 'warn'>): Gauges {
   const jobs = meter.createObservableUpDownCounter('orchestrator.queue.depth', {
     description: 'Jobs in the queue of a fleet.',

@@ -10,20 +10,20 @@ import { quietly } from './quietly.js';
 
 /**
  * Names of the events that `logTo` logs: the beginning, completion, failure and cancellation of a process or task, and
- * the retry of a task. `LogOptions.levels` sets a level for each.
+ * the retry of a task. `LogOptions.levels` sets the level of each event.
  */
 export type LogEvent = 'begin' | 'completion' | 'retry' | 'failure' | 'cancellation';
 
 /**
- * Options of `logTo`. By default, processes and tasks are both logged, with the level of a line depending on its event.
+ * Options of `logTo`. By default, processes and tasks are both logged, and the level of a line depends on its event.
  *
  * @example
  * logTo(console, { levels: { begin: false, completion: 'debug' }, tasks: false });
  */
 export interface LogOptions {
   /**
-   * Level, and so the logger's method, for each kind of event; `false` for events that are not logged. Default: begin
-   * `debug`, completion `info`, retry `warn`, failure `error`, cancellation `warn`.
+   * Level for each kind of event. The level is also the name of the logger's method; `false` turns the event off.
+   * Default: begin `debug`, completion `info`, retry `warn`, failure `error`, cancellation `warn`.
    */
   readonly levels?: Partial<Readonly<Record<LogEvent, LogLevel | false>>> | undefined;
   /** If true, processes are logged. Default: true. */
@@ -70,9 +70,9 @@ type Write = (event: LogEvent, details: object, message: string) => void;
  * ignored.
  *
  * @param logger - pino, console, or a logger with the same methods; needs the methods that `levels` names
- * @returns a function that ends the logging
- * @throws {ValidationError} if the logger lacks a method that `levels` names, or an option is unknown or has the wrong
- *   type
+ * @returns a function that stops the logging
+ * @throws {ValidationError} if the logger lacks a method that `levels` names, or an option is unknown or has the
+ *   wrong type
  *
  * @example
  * const stop = logTo(pino(), { levels: { begin: false } });

@@ -59,7 +59,7 @@ function note<Metrics>(
 }
 
 function figuresOfLoops(meter: Meter): Figure<LoopMetrics>[] {
-  /** Creates a counter that never goes down, from a count that starts at 0 with each life of a loop. */
+  /** Creates a counter that never goes down from a count that restarts at 0 with each life of a loop. */
   const counter = (name: string, unit: string, description: string, read: (metrics: LoopMetrics) => number) => {
     const total = new Totals();
     const instrument = meter.createObservableCounter(`orchestrator.loop.${name}`, { unit, description });

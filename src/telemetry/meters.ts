@@ -21,7 +21,7 @@ export class Meters {
   /**
    * Measures all processes and tasks from now on.
    *
-   * @returns a function that ends the measuring
+   * @returns a function that stops the measurements
    */
   start(): () => void {
     const { onRetry, onRunEnd, ...around } = metering(() => this.#current());

@@ -37,7 +37,7 @@ export class Observations {
   /**
    * Starts to measure an orchestrator.
    *
-   * @returns a function that ends the measuring
+   * @returns a function that stops the measurements
    * @throws {ValidationError} if `observed` is neither a `DistributedOrchestrator` nor a `WorkflowOrchestrator`
    */
   add(observed: Observed, options: ObserveOptions = {}): () => void {

@@ -1,7 +1,7 @@
 /**
  * The part of the OpenTelemetry API that appears in public types. The API is an optional peer, and declarations that
- * import it do not compile without it, even for users of `logTo` only. Each type is assignable to and from the type of
- * the API with the same name (`test/types/telemetry.test-d.ts`).
+ * import it would not compile without it, even for users who need only `logTo`. Each type is assignable to and from the
+ * type of the API with the same name (`test/types/telemetry.test-d.ts`).
  */
 
 /**

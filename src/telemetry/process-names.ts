@@ -21,7 +21,7 @@ export class ProcessNames {
     if (running !== undefined && --running.count <= 0) this.#running.delete(id);
   }
 
-  /** Returns the name of a process, or `undefined` if it began before the logging. */
+  /** Returns the name of a process, or `undefined` if the process began before logging was started. */
   of(id: string): string | undefined {
     return this.#running.get(id)?.name;
   }

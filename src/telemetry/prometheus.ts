@@ -27,18 +27,18 @@ export interface PrometheusOptions {
 }
 
 /**
- * A running endpoint, as `prometheusEndpoint` returns it. Prometheus fetches the metrics from its `url`. Orchestrators
- * of fleets and of loops are included after a call of `observe`.
+ * A running endpoint, returned by `prometheusEndpoint`. Prometheus fetches the metrics from its `url`. Orchestrators of
+ * fleets and of loops are included after a call of `observe`.
  */
 export interface PrometheusEndpoint {
   /** Address of the metrics: `http://127.0.0.1:9464/metrics`. */
   readonly url: string;
-  /** Provider for further measurements of the program, which Prometheus then fetches here as well. */
+  /** Provider for further measurements of the program, which Prometheus then fetches from the same address. */
   readonly meterProvider: MeterProvider;
   /**
    * Measures an orchestrator of a fleet or of loops each time metrics are fetched.
    *
-   * @returns a function that ends the measuring
+   * @returns a function that stops the measurements
    * @throws {ValidationError} if `observed` is neither a `DistributedOrchestrator` nor a `WorkflowOrchestrator`
    */
   observe(observed: Observed, options?: ObserveOptions): () => void;
@@ -72,8 +72,8 @@ const peerNames = [
 
 /**
  * Measures all processes and tasks of this thread, and serves the metrics to Prometheus over HTTP. The endpoint has its
- * own meter provider: it does not affect `startTelemetry`, and nothing is counted twice. It does not keep the program
- * alive. Requires the packages `@opentelemetry/api`, `@opentelemetry/sdk-metrics` and
+ * own meter provider, so it does not affect `startTelemetry`, and nothing is counted twice. The endpoint does not keep
+ * the program alive. Requires the packages `@opentelemetry/api`, `@opentelemetry/sdk-metrics` and
  * `@opentelemetry/exporter-prometheus`.
  *
  * Rejects with `MissingPeerError` if a package is not installed, with `ValidationError` if an option is unknown or has
@@ -97,7 +97,7 @@ export async function prometheusEndpoint(options: PrometheusOptions = {}): Promi
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     else exporter.getMetricsRequestHandler(request, response);
   });
-  // Prometheus keeps its connections open. They must not keep the program alive.
+  // Prometheus keeps its connections open, but they must not keep the program alive.
   server.on('connection', (socket) => socket.unref());
   server.listen(port, host).unref();
   await once(server, 'listening');

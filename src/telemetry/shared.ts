@@ -8,7 +8,7 @@ const going = new WeakMap<object, Shared>();
 
 /**
  * Begins an activity for a key, unless it is already running. A program and a module of its loops may both start
- * telemetry, and nothing must be counted twice.
+ * telemetry, but nothing may be counted twice.
  *
  * @returns a function that ends the activity for this user; the activity ends with its last user
  */

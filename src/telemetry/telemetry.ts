@@ -20,9 +20,9 @@ export interface TelemetryOptions {
   /** If true, metrics of processes and tasks are recorded. Default: true. */
   readonly metrics?: boolean | undefined;
   /**
-   * Returns additional attributes for the span of a process, task or group. Called at the end of the work with its
-   * complete record, if the span is recorded. Apart from these attributes, spans contain no arguments, results or
-   * state. Default: none.
+   * Returns additional attributes for the span of a process, task or group. Called with the complete record when the
+   * work has ended, if the span is recorded. Apart from these attributes, spans contain no arguments, results or state.
+   * Default: none.
    *
    * @example
    * const attributes = (record, kind) => (kind === 'process' ? { 'app.tenant': record.context.tenant } : undefined);
@@ -40,7 +40,7 @@ export interface TelemetryOptions {
 }
 
 /**
- * Running telemetry, as `startTelemetry` returns it. It can also measure orchestrators of fleets and of loops, and runs
+ * Running telemetry, returned by `startTelemetry`. It can also measure orchestrators of fleets and of loops, and runs
  * until `stop()` is called.
  *
  * @example
@@ -51,7 +51,7 @@ export interface Telemetry {
   /**
    * Measures an orchestrator of a fleet or of loops each time metrics are collected.
    *
-   * @returns a function that ends the measuring
+   * @returns a function that stops the measurements
    * @throws {ValidationError} if `observed` is neither a `DistributedOrchestrator` nor a `WorkflowOrchestrator`
    */
   observe(observed: Observed, options?: ObserveOptions): () => void;

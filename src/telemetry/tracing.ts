@@ -97,8 +97,8 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
   }
 
   /**
-   * Returns the options of a task's span. A task that handles messages is a consumer. With several messages, its span
-   * belongs to the trace of one and links to the others.
+   * Returns the options of a task's span. A task that handles messages is a consumer. If there are several messages,
+   * the span belongs to the trace of one message and links to the traces of the other messages.
    */
   function taskOptions(record: TaskRecord, parent: Context) {
     const attributes = ofTask(record);

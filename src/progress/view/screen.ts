@@ -74,7 +74,7 @@ export class Screen implements Interceptor {
   }
 
   /**
-   * The available space. The last column and the last line stay free, because terminals differ in what they do at the
+   * The available space. The last column and the last line stay free, because terminals behave differently at the
    * edges.
    */
   get size(): Size {
@@ -142,8 +142,8 @@ export class Screen implements Interceptor {
   }
 
   /**
-   * Writes to the terminal and holds its output: from the first erased line before other code writes until the picture
-   * is drawn again.
+   * Writes to the terminal. When other code writes, the terminal holds its output from the first erased line until the
+   * picture is drawn again.
    */
   #write(text: string): void {
     this.#isHeld = this.#writers > 0;

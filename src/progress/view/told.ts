@@ -8,7 +8,7 @@ const mostOfOneName = 10;
 /** Maximum number of names. Later names share one account. */
 const mostNames = 500;
 const others = '';
-/** Time until the next line about counts, as a share of the time since the first. */
+/** Time until the next line about counts, as a share of the time since the first line. */
 const share = 0.1;
 
 /** The reports about one name, at all its places in the tree. */
