@@ -50,7 +50,7 @@ export function App() {
   );
 }
 
-/** Moves the focus without changing the part behind the `#`, which holds the route. */
+/** Moves the focus without changing the part of the address after the `#`, which holds the route. */
 function skip(): void {
   document.getElementById('main')?.focus();
 }

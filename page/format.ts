@@ -16,7 +16,7 @@ export function count(value: number): string {
   return grouped.format(value);
 }
 
-/** A count, abbreviated from ten thousand on: `12.3K`. */
+/** A count, abbreviated from ten thousand upwards: `12.3K`. */
 export function shortCount(value: number): string {
   return value < 10_000 ? grouped.format(value) : compact.format(value);
 }
@@ -32,12 +32,12 @@ export function rate(perSecond: number): string {
   return `${shortCount(Math.round(perSecond))}/s`;
 }
 
-/** A growing duration. Below a minute in whole seconds, for a display that changes once a second. */
+/** A growing duration. Shown in whole seconds below a minute, because the display changes once a second. */
 export function runningDuration(milliseconds: number): string {
   return milliseconds < minute ? `${Math.max(0, Math.floor(milliseconds / second))} s` : formatElapsed(milliseconds);
 }
 
-/** A time relative to now: `12 s ago`, `in 3 min`; more than a week away, the date. */
+/** A time relative to now: `12 s ago`, `in 3 min`. A time more than a week away is shown as a date. */
 export function relative(time: number, now: number): string {
   const distance = Math.abs(now - time);
   if (distance < second) return 'now';

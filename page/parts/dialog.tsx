@@ -9,8 +9,8 @@ interface DialogProps {
 }
 
 /**
- * A modal dialog. The first field gets the focus, or else the first button at the end. Esc and a click outside close
- * the dialog, and the focus returns to its former place.
+ * A modal dialog. The first field gets the focus or, without a field, the first button at the bottom. Esc and a click
+ * outside close the dialog, and the focus returns to its former place.
  */
 export function Dialog({ title, children, onClose }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);

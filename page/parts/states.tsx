@@ -7,7 +7,7 @@ interface EmptyProps {
   readonly icon: IconName;
   readonly title: string;
   readonly children?: ComponentChildren;
-  /** `h1` if the heading is the only one of the page. Default: `h2`. */
+  /** `h1` if the heading is the only heading of the page. Default: `h2`. */
   readonly heading?: 'h1' | 'h2';
 }
 

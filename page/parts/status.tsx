@@ -2,7 +2,7 @@ import { wordOf } from '../../src/dashboard/graph/appearance.js';
 import { Icon } from './icon.js';
 import { lookOf, type Status as StatusName } from './looks.js';
 
-/** A status with its colour, sign and word. */
+/** A status with its colour, symbol and word. */
 export function Status({ status, isLarge = false }: { readonly status: StatusName; readonly isLarge?: boolean }) {
   const { tone, sign } = lookOf(status);
   return (

@@ -2,7 +2,7 @@ import { visible } from '../../src/dashboard/graph/text.js';
 import { count, exact, formatDuration, relative, runningDuration } from '../format.js';
 import { useSeconds } from '../state/clock.js';
 
-/** A name that comes from users, on one line, with hidden characters written as codes. */
+/** A user-defined name on one line, with hidden characters written as codes. */
 export function Name({ children, class: name = '' }: { readonly children: string; readonly class?: string }) {
   const text = visible(children);
   return (

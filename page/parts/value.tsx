@@ -8,7 +8,7 @@ import { Payload } from './scroll.js';
 interface ValueProps {
   readonly title: string;
   readonly value: ValueView | undefined;
-  /** Text shown if there is no value. Default: `None.` */
+  /** Text shown when there is no value. Default: `None.` */
   readonly absent?: string;
   /** Level of the heading. Default: `h2`. */
   readonly heading?: 'h2' | 'h3';

@@ -10,14 +10,14 @@ interface Act {
   /** Path in the API. */
   readonly path: string;
   readonly body?: object;
-  /** Message after success. `undefined`: no message. */
+  /** Message after success. If `undefined`, no message is shown. */
   readonly done: string | ((answer: unknown) => string) | undefined;
   /** Called after success. */
   readonly next?: (() => void) | undefined;
   readonly after?: (() => void) | undefined;
 }
 
-/** Sends a change. Without a token, asks for the token first and continues when it has been given. */
+/** Sends a change. Without a token, asks for the token first and continues when the user has entered it. */
 async function act(action: Act): Promise<void> {
   const { path, body = {}, done, next, after } = action;
   if (token.value === undefined) return openDialog({ kind: 'unlock', after: () => void act(action) });
@@ -37,7 +37,7 @@ async function act(action: Act): Promise<void> {
 type Run = Pick<RunSummary, 'runId' | 'status'>;
 type Command = 'pause' | 'resume' | 'retry' | 'cancel';
 
-/** Commands that are possible in a status. */
+/** Commands that are possible for a run with the given status. */
 export function commandsFor(status: RunSummary['status']): readonly Command[] {
   switch (status) {
     case 'scheduled':

@@ -14,7 +14,7 @@ export type OpenDialog =
       readonly kind: 'confirm';
       readonly title: string;
       readonly text: string;
-      /** Name from users that the question is about. */
+      /** User-defined name that the question is about. */
       readonly subject?: string;
       readonly label: string;
       readonly confirm: () => void;

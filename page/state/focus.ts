@@ -1,5 +1,5 @@
 /**
- * Keeps the focus on the page. The focused element may disappear: a button after its command, a row, a view. Browsers
+ * Keeps the focus on the page when the focused element disappears: a button after its command, a row, a view. Browsers
  * then move the focus to the document, and keyboard users would have to start at the top again.
  */
 const focusable =
@@ -13,7 +13,7 @@ export function keepFocus(): void {
     if (target instanceof Element) last = { element: target, around: aroundOf(target) };
   });
   addEventListener('focusout', ({ target }) => {
-    // A click beside the element removes the focus on purpose.
+    // A click beside the element removes the focus intentionally.
     setTimeout(() => {
       if (last?.element === target && document.activeElement === document.body && !isLost(last.element))
         last = undefined;

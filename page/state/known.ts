@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { useResource } from './resource.js';
 import { type Store, useStore } from './store.js';
 
-/** The latest state from the stream or from a request. Requests once, and again on `reload`. */
+/** The latest state from the stream or from a request. Sends one request at first, and another after each `reload`. */
 export function useKnown<Value>(path: string, store: Store<Value | undefined>) {
   const told = useStore(store);
   const { data, error, reload } = useResource<Value>(path);

@@ -11,7 +11,7 @@ import { remember } from './rates.js';
 import { Store } from './store.js';
 import type { Connection } from './stream/news.js';
 
-/** The latest states from the stream. `undefined`: not known yet. */
+/** The latest states from the stream. A state is `undefined` until it is known. */
 export const overview = new Store<Overview | undefined>(undefined);
 export const workers = new Store<readonly WorkerView[] | undefined>(undefined);
 export const queues = new Store<QueuesView | undefined>(undefined);

@@ -1,11 +1,11 @@
 import type { Problem } from '../../src/dashboard/api/index.js';
 import { setToken, token } from './session.js';
 
-/** A failed request: refused by the server, or without an answer. */
+/** A request that the server refused or did not answer. */
 export class RequestError extends Error {
   constructor(
     message: string,
-    /** Code as in `Problem`; `offline` without an answer. */
+    /** Code as in `Problem`, or `offline` if the server did not answer. */
     readonly code: string,
   ) {
     super(message);

@@ -4,7 +4,7 @@ import { get, RequestError } from './request.js';
 import { token } from './session.js';
 import { useStore } from './store.js';
 
-/** Answers by path, so that a view that is opened again has content at once. The oldest ones are dropped. */
+/** Answers by path, so that a view that is opened again has content at once. The oldest answers are dropped. */
 const seen = new Map<string, unknown>();
 const mostSeen = 24;
 
@@ -86,7 +86,7 @@ function keep(path: string, data: unknown): void {
   if (seen.size > mostSeen && oldest !== undefined) seen.delete(oldest);
 }
 
-/** Runs one request at a time, with a pause after each. Requests that arrive meanwhile are combined into one. */
+/** Runs one request at a time, with a pause after each. Requests that arrive in the meantime are combined into one. */
 class Reading {
   readonly #controller = new AbortController();
   #isBusy = false;

@@ -1,8 +1,8 @@
 import { Store } from './store.js';
 
 /**
- * The current place: `#/runs?status=failed`, `#/runs/<id>/timeline`, `#/loops`. It is kept behind the `#`, so that it
- * works with every mount path.
+ * The current place: `#/runs?status=failed`, `#/runs/<id>/timeline`, `#/loops`. Kept in the part of the address after
+ * the `#`, so that it works with every mount path.
  */
 export interface Route {
   readonly view: View;
@@ -21,7 +21,7 @@ export type Section = (typeof sections)[number];
 
 export const route = new Store<Route>(read());
 
-/** Navigates to a place. `replace`: without a new entry in the history. */
+/** Navigates to a place. If `replace` is true, no entry is added to the history. */
 export function go(target: Partial<Route> & Pick<Route, 'view'>, { replace = false } = {}): void {
   const address = hrefOf(target);
   if (replace) {

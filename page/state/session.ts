@@ -12,7 +12,7 @@ export const token = new Store<string | undefined>(undefined);
 export const theme = new Store<Theme>('system');
 
 /**
- * Takes the token from the address, and removes it there, so that it does not appear in the history or in screenshots.
+ * Reads the token from the address and removes it there, so that it appears neither in the history nor in screenshots.
  */
 export function openSession(): void {
   takeToken();

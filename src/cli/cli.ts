@@ -33,7 +33,7 @@ async function parsed(argv: readonly string[], session: Session): Promise<number
     return exitCodes.ok;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Commander has already printed the help or what is wrong with the arguments.
+    // Commander has already printed the help or the error in the arguments.
     return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
 }

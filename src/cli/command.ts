@@ -2,11 +2,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../shared/durations.js';
 import { readTime } from './output/times.js';
 
-/** Additions to the help and the reference of a command, beside its options and arguments. */
+/** Additions to the help and the reference of a command, apart from its options and arguments. */
 export interface Notes {
-  /** Example lines, each with what it does. */
+  /** Example lines, each with a description of its effect. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** Type of what `--json` writes. Without it, the command has no `--json` option. */
+  /** Type of the output of `--json`. If absent, the command has no `--json` option. */
   readonly json?: string;
   /** Further information, in sentences. */
   readonly text?: string;
@@ -60,7 +60,7 @@ export function withProgram(command: Command): Command {
     .option('--token <token>', 'token of the program (default: ORCHESTRATOR_TOKEN, which process lists do not show)');
 }
 
-/** Adds the option with the time that ending may take. `--deadline` is its former name. */
+/** Adds the option that limits how long ending may take. `--deadline` is its former name. */
 export function withTimeout(command: Command, description: string): Command {
   return command.option('--deadline, --timeout <duration>', `${description} (default: 10s)`, duration);
 }

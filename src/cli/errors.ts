@@ -7,7 +7,9 @@ import type { Session } from './session.js';
 /** Maximum number of causes in a message. */
 const mostCauses = 5;
 
-/** Reports an error on the standard error, in one line with its causes; with `--verbose` also the stacks. */
+/**
+ * Reports an error on standard error, in one line with its causes. With `--verbose`, the report includes the stacks.
+ */
 export function report(session: Session, error: unknown): void {
   const { stderr } = session;
   const message = harmless(session.cleaned(messageOf(error, session.isVerbose)));
@@ -22,8 +24,8 @@ export function report(session: Session, error: unknown): void {
 }
 
 /**
- * Joins the messages of an error and its causes. Causes that add nothing are skipped. For a missing package, Node's
- * search path is shown only with `--verbose`.
+ * Joins the messages of an error and its causes. Causes that add nothing are skipped. For a missing package, the path
+ * that Node searched is shown only with `--verbose`.
  */
 function messageOf(error: unknown, isVerbose: boolean): string {
   const parts: string[] = [];

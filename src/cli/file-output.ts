@@ -3,8 +3,8 @@ import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 /**
- * A stream to a file that writes each chunk completely or fails. Node's file streams report success even if a full disk
- * took only a part of a chunk.
+ * A stream to a file that writes each chunk completely or fails. Node's file streams report success even if only part
+ * of a chunk fitted on a full disk.
  */
 export class FileOutput extends Writable {
   constructor(private readonly descriptor: number) {
@@ -21,7 +21,7 @@ export class FileOutput extends Writable {
   }
 }
 
-/** If true, a descriptor is a file or a device such as `/dev/full`: neither a terminal nor a pipe or socket. */
+/** Returns true if a descriptor is a file or a device such as `/dev/full`: neither a terminal nor a pipe or socket. */
 export function isFile(descriptor: number): boolean {
   const stat = fstatSync(descriptor);
   return stat.isFile() || (stat.isCharacterDevice() && !isatty(descriptor));

@@ -21,9 +21,9 @@ const signalNames = Object.keys(ends) as SignalName[];
 /**
  * A call of the command line: its streams, its early end, and the secrets that must not be printed.
  *
- * The first signal asks a command that handles signals to end in order. A second signal ends it at once, and so does a
- * reader that closes the pipe: `cut` then resolves with the exit code, even if work is still running. Any other failed
- * write, such as to a full disk, fails the command.
+ * The first signal asks a command that handles signals to end in order. A second signal ends the command at once, and
+ * so does a reader that closes the pipe. In both cases `cut` resolves with the exit code, even if work is still
+ * running. Any other failed write, such as to a full disk, fails the command.
  */
 export class Session {
   readonly stdout: Output;
@@ -85,7 +85,8 @@ export class Session {
   }
 
   /**
-   * Handles a failed write. A command that is ending in order continues: its terminal may have closed with the signal.
+   * Handles a failed write. A command that is already ending in order continues, because its terminal may have been
+   * closed together with the signal.
    */
   #onClosed(error: NodeJS.ErrnoException): void {
     if (this.#interruption.signal.aborted || (error.code === 'EIO' && this.stdout.isTerminal)) return;

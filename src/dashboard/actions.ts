@@ -6,8 +6,8 @@ import type { Call, Routes } from './http/router.js';
 import { fleetOf, loopsOf, type Watched } from './views/watched.js';
 
 /**
- * Milliseconds that an answer waits for its action to finish. A loop finishes its current work first, which may take
- * any time: after this limit the request is answered and the action continues.
+ * Milliseconds that an answer waits for its action to finish. A loop first finishes its current work, which may take
+ * any amount of time. After this limit, the request is answered and the action continues.
  */
 const patience = 5_000;
 

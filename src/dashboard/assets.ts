@@ -32,7 +32,10 @@ export class Assets {
 
   constructor(private readonly read: () => Promise<Files>) {}
 
-  /** @param path - relative to the page; empty for the page itself. @throws {Refusal} */
+  /**
+   * @param path - relative to the page; empty for the page itself
+   * @throws {Refusal} if there is no such file, or the method is not supported
+   */
   async answer(request: Request, path: string): Promise<Response> {
     const name = path === '' ? 'index.html' : path;
     const file = (await this.#read()).get(name);

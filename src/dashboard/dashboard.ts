@@ -18,14 +18,14 @@ export interface DashboardOptions {
   /** If false, the dashboard is read-only: it refuses every changing request. Default: true. */
   readonly actions?: boolean | undefined;
   /**
-   * If true, reading requires the token as well. Default: false; with `serveDashboard` true unless `host` is a loopback
+   * If true, reading requires the token as well. Default: false. For `serveDashboard`: true unless `host` is a loopback
    * address.
    */
   readonly protectReads?: boolean | undefined;
   /**
    * Additional keys whose values are hidden in contexts, inputs, outputs and messages. A string matches a whole key or
    * the end of a key, regardless of case and separators. Well-known keys (`password`, `token`, `apiKey` and the like)
-   * are hidden as well, even if the name stands beside its value: `['password', …]`, `{ name: 'password', value: … }`.
+   * are always hidden, even if the name stands beside its value: `['password', …]`, `{ name: 'password', value: … }`.
    * `false` shows everything. Default: only the well-known keys.
    */
   readonly redact?: readonly (string | RegExp)[] | false | undefined;
@@ -34,9 +34,9 @@ export interface DashboardOptions {
   /** Mount path, such as `/ops`, if requests arrive with their whole path. Default: `/`. */
   readonly basePath?: string | undefined;
   /**
-   * Public origins of the dashboard, such as `https://ops.example`, if they differ from those in its requests: behind a
-   * proxy that ends TLS or changes the host. Changing requests are accepted from pages of these origins as well.
-   * Default: none.
+   * Public origins of the dashboard, such as `https://ops.example`, if they differ from the origins in its requests,
+   * for example behind a proxy that ends TLS or changes the host. Changing requests from pages of these origins are
+   * accepted as well. Default: none.
    */
   readonly origins?: readonly string[] | undefined;
   /** Folder with the page's files, ending with `/`. Default: the folder in the package. */
@@ -46,8 +46,8 @@ export interface DashboardOptions {
 }
 
 /**
- * The sender of a request, passed to `Dashboard.fetch`. The address slows down guessing: wrong tokens from one address
- * are answered one after another. `nodeListener` reads it from the socket.
+ * The sender of a request, passed to `Dashboard.fetch`. The address is used to slow down guessing: wrong tokens from
+ * one address are answered one after another. `nodeListener` reads the address from the socket.
  */
 export interface Client {
   /** IP address of the client. Default: unknown; all clients without an address share one limit for wrong tokens. */
@@ -65,9 +65,9 @@ export interface Dashboard {
    * @param client - the sender, whose wrong tokens are answered one after another. Default: unknown
    */
   readonly fetch: (request: Request, client?: Client) => Promise<Response>;
-  /** Token for changing requests: the `token` option, or a random one. */
+  /** Token for changing requests: the `token` option, or a random token. */
   readonly token: string;
-  /** Mount path without a `/` at its end; empty for the root. */
+  /** Mount path without a trailing `/`; empty for the root. */
   readonly basePath: string;
   /** Ends all streams and refuses every later request. The orchestrators keep running. */
   close(): Promise<void>;

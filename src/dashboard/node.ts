@@ -8,11 +8,11 @@ import { problem, toFolder } from './http/responses.js';
 /** The parts of a dashboard that a listener needs. */
 type Mounted = Pick<Dashboard, 'fetch' | 'basePath'>;
 
-/** A request as express and similar frameworks pass it on. */
+/** A request that express or a similar framework passes on. */
 interface MountedRequest extends IncomingMessage {
   /** Mount path, which the framework has removed from `url`. */
   readonly baseUrl?: string;
-  /** The complete path, with the mount path. */
+  /** The complete path, including the mount path. */
   readonly originalUrl?: string;
   /** Body that middleware has already read. The request stream is then empty. */
   readonly body?: unknown;
@@ -22,7 +22,7 @@ interface MountedRequest extends IncomingMessage {
  * Creates a request listener for `node:http` and for frameworks built on it, such as express. Passes the client's
  * address to the dashboard and works behind body-parsing middleware.
  *
- * @param dashboard - a dashboard of `createDashboard`; give it `basePath` if it is mounted below a path
+ * @param dashboard - created by `createDashboard`, with the option `basePath` if it is mounted below a path
  * @example
  * http.createServer(nodeListener(dashboard)).listen(4300);
  * express().use('/ops', nodeListener(createDashboard({ distributed, basePath: '/ops' })));
@@ -33,7 +33,7 @@ export function nodeListener(dashboard: Mounted): RequestListener {
     const listen = createRequestListener((asked: Request) => answer(dashboard, asked, request), { onError });
     const read = wasRead(request) ? anew(request) : request;
     const { url } = request;
-    // A refused body is read to its end: otherwise the connection could not be used for further requests.
+    // A refused body is read to its end, because otherwise the connection could not be used for further requests.
     response.once('finish', () => request.resume());
     // The listener reads `url` synchronously, so that the original value can be restored right after the call.
     read.url = wholeUrl(dashboard, request);

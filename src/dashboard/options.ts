@@ -46,12 +46,12 @@ export function dashboardReader<Options extends DashboardOptions>(
 
 export const readDashboardOptions = dashboardReader<DashboardOptions>({});
 
-/** The origin of a URL, as browsers write it. */
+/** The origin of a URL, in the form that browsers send. */
 export function originOf(text: string): string {
   return new URL(text).origin;
 }
 
-/** The mount path without slashes at its end. */
+/** The mount path without trailing slashes. */
 export function basePathOf({ basePath = '/' }: Pick<DashboardOptions, 'basePath'>): string {
   return basePath.replace(/\/+$/, '');
 }

@@ -27,11 +27,11 @@ export interface ServeOptions extends DashboardOptions {
  */
 export interface ServedDashboard {
   /**
-   * Address of the page, ending with `/`, without the token. The page reads the token from `#token=…` behind the
+   * Address of the page, ending with `/`, without the token. The page reads the token from `#token=…` after the
    * address.
    */
   readonly url: string;
-  /** Token for changing requests: the `token` option, or a random one. */
+  /** Token for changing requests: the `token` option, or a random token. */
   readonly token: string;
   /** Ends all streams and connections. The orchestrators keep running. */
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { News, Wish } from './news.js';
 import { Source } from './source.js';
 
-/** Sends a wish of a tab to its hub. */
+/** Sends a message from a tab to its hub. */
 export type Ask = (wish: Wish) => void;
 
 interface Member {
@@ -20,7 +20,7 @@ export class Hub {
   /** @param base - address of the dashboard, ending with `/` */
   constructor(private readonly base: string) {}
 
-  /** @param tell - called with news while the tab follows */
+  /** @param tell - called with news while the tab follows the stream */
   join(tell: (news: News) => void): Ask {
     const member: Member = { tell, run: undefined, group: undefined };
     return (wish) => {

@@ -28,7 +28,7 @@ export function openStream(): void {
   follow();
 }
 
-/** Watches a run closely; `undefined` for no run. */
+/** Requests every change of a run. `undefined` stands for no run. */
 export function watchRun(runId: string | undefined): void {
   if (runId === run) return;
   run = runId;
@@ -68,7 +68,7 @@ function own(): Ask {
   return new Hub(document.baseURI).join(hear);
 }
 
-/** Milliseconds within which the worker must answer a wish. A silent worker has crashed or could not start. */
+/** Milliseconds within which the worker must answer a message. A silent worker has crashed or could not start. */
 const patience = 10_000;
 
 function shared(): Ask | undefined {
@@ -102,8 +102,8 @@ function shared(): Ask | undefined {
 let worker: SharedWorker | undefined;
 
 /**
- * Connects to the shared worker. Mobile browsers have none, and others may forbid it. Each version has a worker of its
- * own.
+ * Connects to the shared worker. Returns `undefined` if the browser does not support shared workers, as on mobile
+ * devices, or forbids them. Each version of the page has its own worker.
  */
 function portOfWorker(): MessagePort | undefined {
   try {

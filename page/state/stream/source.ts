@@ -2,8 +2,8 @@ import { createEventSource, type EventSourceClient } from 'eventsource-client';
 import type { Connection, News } from './news.js';
 
 /**
- * A connection to the server's stream. It is reopened when other runs are watched and when it is lost: after a short
- * delay, which doubles with each failure up to 5 seconds.
+ * A connection to the server's stream. It is reopened when different runs are watched, and when it is lost. The delay
+ * before it is reopened is short at first and doubles with each failure, up to 5 seconds.
  *
  *     connecting ─► live ─► reconnecting ─► live
  *          └────────────┴► unauthorized (until it is reopened)
@@ -17,8 +17,8 @@ const longestSilence = 45_000;
 /** Milliseconds within which the server must answer. */
 const longestAnswer = 10_000;
 /**
- * Maximum length of the query, in characters, because servers refuse longer addresses. Of runs beyond it only status
- * changes are received.
+ * Maximum length of the query, in characters, because servers refuse longer addresses. Runs that do not fit into the
+ * query report only status changes.
  */
 const longestQuery = 6_000;
 
@@ -43,7 +43,7 @@ export class Source {
     return this.#state;
   }
 
-  /** Watches these runs closely. */
+  /** Requests every change of these runs. */
   watch(runs: readonly string[]): void {
     const sorted = [...runs].sort();
     if (this.#client !== undefined && JSON.stringify(sorted) === JSON.stringify(this.#runs)) return;
@@ -76,7 +76,7 @@ export class Source {
         if (event !== undefined) this.options.tell({ kind: 'event', name: event, data: JSON.parse(data) });
       },
       onComment: () => this.#hear(),
-      // The client's own reconnection is replaced, because its delay is constant.
+      // Replaces the client's own reconnection, because its delay is constant.
       onScheduleReconnect: () => {
         if (this.#client === opened) this.#lose();
       },

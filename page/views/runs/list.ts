@@ -67,7 +67,8 @@ async function readNewer(query: RunsQuery, first: RunSummary): Promise<readonly 
 }
 
 /**
- * If true, `run` is listed before `other` when the newest run comes first. At the same time, the later id comes first.
+ * Returns true if `run` is listed before `other` when the newest run comes first. Of two runs with the same time, the
+ * run with the later id comes first.
  */
 function isBefore(run: RunSummary, other: RunSummary): boolean {
   return run.createdAt > other.createdAt || (run.createdAt === other.createdAt && run.runId > other.runId);
@@ -85,7 +86,10 @@ function restated(run: RunSummary, status: RunSummary['status'] | undefined): Ru
   return status === undefined || status === run.status ? run : { ...run, status };
 }
 
-/** Keeps the path for the same query: a time range that ends now moves on only when the query changes. */
+/**
+ * Keeps the path stable while the query stays the same. A time range that ends now moves on only when the query
+ * changes.
+ */
 function useStablePath(query: RunsQuery): string {
   const last = useRef<{ readonly query: RunsQuery; readonly path: string } | undefined>(undefined);
   if (last.current === undefined || last.current.query !== query) last.current = { query, path: pathOf(query, now()) };
@@ -93,8 +97,8 @@ function useStablePath(query: RunsQuery): string {
 }
 
 /**
- * Calls the action at once, and at most once per `interval`. Calls during the interval are combined into one at its
- * end.
+ * Calls the action at once, and at most once per `interval`. Calls during the interval are combined into one call at
+ * the end of the interval.
  */
 function throttled(interval: number, action: () => unknown): () => void {
   let isResting = false;

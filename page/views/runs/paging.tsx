@@ -11,7 +11,7 @@ interface PagingProps {
 }
 
 /**
- * Cursors of the previous pages. After the page has been reloaded they are unknown; then the way back leads to the
+ * Cursors of the previous pages. After the page has been reloaded, the cursors are unknown, so going back leads to the
  * first page.
  */
 const cameFrom = new Map<string, string>();

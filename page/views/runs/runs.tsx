@@ -31,7 +31,7 @@ function Runs({ place }: { readonly place: Route }) {
   const key = JSON.stringify(place.query);
   const query = useMemo(() => queryOf(place), [key]);
   const { page: read, error, newer, reload, showNewer, path } = useRuns(query);
-  // While the next page loads, the last one stays visible and keeps the focus.
+  // While the next page loads, the previous page stays visible and keeps the focus.
   const list = JSON.stringify({ ...query, cursor: '' });
   const last = useRef({ list, page: read });
   if (read !== undefined || error !== undefined || last.current.list !== list) last.current = { list, page: read };

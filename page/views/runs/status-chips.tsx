@@ -10,7 +10,7 @@ interface StatusChipsProps {
   readonly onChange: (changes: Partial<RunsQuery>) => void;
 }
 
-/** Number of runs by status. Each chip filters the list by its status; several can be chosen. */
+/** Number of runs by status. Each chip filters the list by its status, and several chips can be active. */
 export function StatusChips({ query: { statuses }, onChange }: StatusChipsProps) {
   const counts = useStore(overview, (known) => known?.distributed?.runs);
   const total = counts && runStatuses.reduce((sum, status) => sum + counts[status], 0);

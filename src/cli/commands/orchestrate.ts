@@ -111,11 +111,13 @@ interface Beginning {
   readonly flags: OrchestrateFlags;
   readonly found: FoundConfig;
   readonly log: CommandLog;
-  /** Functions that end what has been started, in the order of the starts. */
+  /** Functions that end the started parts, in the order in which the parts were started. */
   readonly ends: (() => Promise<unknown>)[];
 }
 
-/** Starts everything. Steps that may be refused come first: no work starts if the dashboard cannot be served. */
+/**
+ * Starts everything. Steps that may be refused come first, so that no work starts if the dashboard cannot be served.
+ */
 async function begin(session: Session, owned: Owned, { flags, found, log, ends }: Beginning): Promise<void> {
   const { loops, engine, distributed, flows, runtime } = owned;
   const { concurrency, timeout } = flags;
@@ -160,7 +162,11 @@ async function endOf({ loops, engine }: Owned): Promise<void> {
   return loops.ended();
 }
 
-/** Calls the functions in reverse order, even if some of them fail. @returns their results and errors */
+/**
+ * Calls the functions in reverse order, even if some of them fail.
+ *
+ * @returns their results and errors
+ */
 async function endAll(ends: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
   const said: unknown[] = [];
   for (const end of [...ends].reverse()) said.push(await end().catch((error: unknown) => error));

@@ -194,7 +194,7 @@ function conclude(result: WorkflowResult, asked: Asked, { milliseconds, isTold }
   });
 }
 
-/** The cause of an error. The cause of a node's error is the error that the node has thrown. */
+/** The cause of an error. The cause of a node's error is the error that the node threw. */
 function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }

@@ -77,7 +77,11 @@ export interface Loaded {
   readonly runtime: ReturnType<typeof runtimeOf>;
 }
 
-/** Loads all flows of the modules, each once. @throws {CliError} if a module exports no flow */
+/**
+ * Loads all flows of the modules, each once.
+ *
+ * @throws {CliError} if a module exports no flow
+ */
 async function loadWorkflows(modules: readonly string[], { io }: Session): Promise<Loaded> {
   if (modules.length === 0) throw usageError('no flows to execute: give modules, or list workflows in the config file');
   const workflows = new Set<Workflow>();

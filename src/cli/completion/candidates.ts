@@ -28,7 +28,7 @@ export function candidates(program: Command, words: readonly string[]): string[]
 
 interface Place {
   readonly command: Command;
-  /** Option whose value comes next. */
+  /** Option whose value comes next, if any. */
   readonly option: Option | undefined;
   readonly isBehindDashes: boolean;
   /** Number of arguments so far. */

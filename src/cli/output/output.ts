@@ -31,7 +31,7 @@ export class Output {
     return this.isTerminal ? (this.stream.columns ?? 80) : Infinity;
   }
 
-  /** Writes text unchanged. The caller has made it harmless and ends its lines. */
+  /** Writes text unchanged. The caller has to make the text harmless and end its lines. */
   text(text: string): void {
     if (!this.#isClosed) this.stream.write(text);
   }
@@ -52,7 +52,7 @@ export class Output {
 
   /** Colours text if the output is coloured. Does not reset other styles. */
   styled(style: Style, text: string): string {
-    // The stream is known to be a terminal. Node would check again, and only the standard output.
+    // Node's own check is skipped: it would only look at standard output, and this stream is known to be a terminal.
     return this.isColoured ? styleText(style, text, { validateStream: false } as never) : text;
   }
 

@@ -19,7 +19,7 @@ export function oneLine(text: string): string {
   return harmless(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }
 
-/** Shortens the version in a version or in `workflow@version` if the version is a hash. */
+/** Shortens a version that is a hash. The version may stand alone or in `workflow@version`. */
 export function versionText(name: string): string {
   return oneLine(name.replace(/(?<=^|@)([\w-]{8})[\w-]{35}$/, '$1…'));
 }

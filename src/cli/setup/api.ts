@@ -34,7 +34,7 @@ export class Api {
     return this.#call(path, { method: 'GET' }, field);
   }
 
-  /** @param field - like the one of `get`. Default: any answer is accepted */
+  /** @param field - like `field` of `get`. Default: any answer is accepted */
   post<Answer extends object>(path: string, body: object, field?: keyof Answer & string): Promise<Answer> {
     return this.#call(path, { method: 'POST', body: JSON.stringify(body) }, field);
   }
@@ -89,7 +89,7 @@ export class Api {
   }
 }
 
-/** Recognises a problem of the API. The address may belong to any other server. */
+/** Checks that an answer is a problem of the API, because the address may belong to some other server. */
 function isProblem(answer: unknown): answer is Problem {
   const { code, message } = Object(Object(answer).error) as Partial<Problem['error']>;
   return typeof code === 'string' && typeof message === 'string';
@@ -107,7 +107,7 @@ export function programAt(session: Session, flags: ProgramFlags): Api {
   // The address that is printed for browsers contains the token in its hash.
   const inHash = new URLSearchParams(url.hash.slice(1)).get('token') ?? '';
   const token = flags.token ?? (ORCHESTRATOR_TOKEN === '' ? inHash : ORCHESTRATOR_TOKEN);
-  // Hidden texts are replaced in all messages. A token that is just a short word would garble them.
+  // Hidden texts are replaced in all messages, so a token that is just a short word would garble them.
   if (!/^([\x21-\x7e]{8,})?$/.test(token)) {
     throw usageError('the token must be at least 8 visible ASCII characters without spaces');
   }

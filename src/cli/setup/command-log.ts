@@ -8,8 +8,8 @@ import type { RunRedactor } from './redaction.js';
 const asItIs: RunRedactor = { value: (value) => value, text: (text) => text };
 
 /**
- * The log of a long-running program: lines for people on the standard error, or with `--json` lines of JSON on the
- * standard output.
+ * The log of a long-running program: lines for people on standard error, or with `--json` lines of JSON on standard
+ * output.
  */
 export class CommandLog {
   constructor(

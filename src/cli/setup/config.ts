@@ -9,7 +9,7 @@ import { loadModule } from './modules.js';
 
 /** Contents of a config file. All fields are optional. */
 interface Config {
-  /** Engine, or its address as `--engine` takes it. */
+  /** Engine, or an address in the form that `--engine` accepts. */
   readonly engine?: string | Engine | undefined;
   /** Prefix of keys and tables, if the engine is an address. Default: `orchestrator`. */
   readonly prefix?: string | undefined;
@@ -40,7 +40,7 @@ interface DashboardConfig {
 /** A config and its location. */
 export interface FoundConfig {
   readonly config: Config;
-  /** Path of the file; `undefined` without a config file. */
+  /** Path of the file, or `undefined` if there is no config file. */
   readonly path: string | undefined;
   /** Directory that the paths in the config are relative to. */
   readonly directory: string;
@@ -79,8 +79,8 @@ const readConfig = anObjectOf<Config>({
 });
 
 /**
- * Reads the config: the given file, or the first one found from the working directory upwards. Directories above the
- * working directory are skipped if everybody may write to them.
+ * Reads the config: the given file, or the first file found from the working directory upwards. Directories above the
+ * working directory are skipped if every user may write to them.
  *
  * @throws {CliError} with the file and the field
  */
@@ -97,8 +97,8 @@ export async function findConfig(cwd: string, given: string | undefined): Promis
 }
 
 /**
- * Searches for a config file. A config is code: outside of the working directory it is not read from a directory that
- * anybody may write to, such as `/tmp`.
+ * Searches for a config file. A config is code, so outside the working directory it is not read from a directory that
+ * every user may write to, such as `/tmp`.
  */
 function search(cwd: string): string | undefined {
   const start = resolve(cwd);
@@ -110,7 +110,10 @@ function search(cwd: string): string | undefined {
   }
 }
 
-/** If true, every user may write to the directory. Not detectable by the mode on Windows. */
+/**
+ * Returns true if every user may write to the directory. Returns false on Windows, because the mode does not show this
+ * there.
+ */
 function isOpenToAll(directory: string): boolean {
   return process.platform !== 'win32' && (statSync(directory).mode & 0o002) !== 0;
 }

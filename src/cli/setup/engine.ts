@@ -47,7 +47,7 @@ export function chosenEngine(session: Session, flags: EngineFlags, found: FoundC
 /**
  * The address of the chosen Postgres database.
  *
- * @throws {CliError} if no engine or another kind of engine is chosen
+ * @throws {CliError} if no engine is chosen, or an engine that is not Postgres
  */
 export function postgresAddress(session: Session, flags: EngineFlags, found: FoundConfig): string {
   const chosen = chosenAddress(session, flags, found);
@@ -111,8 +111,8 @@ function engineAt(
 }
 
 /**
- * Hides the password of an address in messages: errors of clients may contain the address or parts of commands. Only
- * the password between `:` and `@` or in quotes is replaced, because the bare word may be part of other names.
+ * Hides the password of an address in messages, because errors of clients may contain the address or parts of commands.
+ * Only the password between `:` and `@` or in quotes is replaced, because the bare word may be part of other names.
  */
 function hidePassword(session: Session, address: string): void {
   const [, password = ''] = /^[^:]+:\/\/[^/@]*?:(.*)@/s.exec(address) ?? [];

@@ -3,7 +3,7 @@ import type { Session } from '../session.js';
 import { type FoundConfig, findConfig } from './config.js';
 import { chooseEngine, type EngineFlags } from './engine.js';
 
-/** A fleet as commands use it, without the code of its workflows. */
+/** A fleet for commands, which work without the code of its workflows. */
 export interface Fleet {
   readonly orchestrator: DistributedOrchestrator;
   readonly engine: Engine;

@@ -4,13 +4,13 @@ import { isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import type { Io } from '../io.js';
 
-/** Options for values: JSON itself, the path of a file with JSON, or `-` for the standard input. */
+/** Options for values: JSON itself, the path of a file with JSON, or `-` for standard input. */
 export interface InputFlags {
   readonly input?: string | undefined;
   readonly context?: string | undefined;
 }
 
-/** Reads the input and the context of a run. Only one of them may come from the standard input. */
+/** Reads the input and the context of a run. Only one of them may come from standard input. */
 export async function readInputs(
   io: Io,
   { input, context }: InputFlags,

@@ -10,8 +10,9 @@ interface Failure {
 }
 
 /**
- * Logs events of loops. A failure and its dead letter are emitted one after the other, but logged as one line: a
- * failure is held back until its dead letter, another event, or the next turn of the event loop.
+ * Logs events of loops. A failure and its dead letter are emitted one after the other, but logged as one line. A
+ * failure is therefore held back until its dead letter or another event arrives, or until the next turn of the event
+ * loop.
  */
 export function logLoops(loops: WorkflowOrchestrator, log: CommandLog): void {
   let held: Failure | undefined;

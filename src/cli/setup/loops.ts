@@ -37,7 +37,7 @@ export function loopsFrom(
   return orchestrator;
 }
 
-/** If true, the module exports loops. */
+/** Returns true if the module exports loops. */
 export function hasLoops({ values }: Exports): boolean {
   return [...values.values()].some(
     (value) => value instanceof Loop || value instanceof WorkflowOrchestrator || isWorkflow(value),

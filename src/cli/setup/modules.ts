@@ -8,7 +8,7 @@ import { importModule, isTypeScriptProblem } from './typescript.js';
 
 /** Exports of a module, by name, each value once. */
 export interface Exports {
-  /** Name of the module as the user gave it, for messages. */
+  /** Name of the module, as written by the user. For messages. */
   readonly module: string;
   readonly values: ReadonlyMap<string, unknown>;
 }
@@ -18,7 +18,8 @@ export type Workflow = FlowNode | Graph;
 
 /**
  * Loads a module of the user: JavaScript, or TypeScript if Node or `tsx` can load it.
- * @throws {CliError} with a hint what to do
+ *
+ * @throws {CliError} with a hint about what to do
  */
 export async function loadModule(module: string, cwd: string): Promise<Exports> {
   const path = module.startsWith('file:') ? fileURLToPath(module) : resolve(cwd, module);
@@ -81,7 +82,7 @@ function isWorkflow(value: unknown): value is Workflow {
   );
 }
 
-/** If true, the flow was created by another copy of the package. */
+/** Returns true if the flow was created by another copy of the package. */
 function isForeign(value: unknown): boolean {
   const { toBlueprint } = Object(value) as { readonly toBlueprint?: unknown };
   return typeof toBlueprint === 'function' && !(value instanceof FlowNode);
@@ -96,8 +97,8 @@ function foreign(module: string, name: string): Error {
 }
 
 /**
- * Collects the exports. For CommonJS modules Node adds other names for the same exports. The flows in an object that is
- * the default export are added as well.
+ * Collects the exports. For CommonJS modules, Node adds other names for the same exports. If the default export is an
+ * object, the flows in the object are added as well.
  */
 function distinct(namespace: Record<string, unknown>): Map<string, unknown> {
   const values = new Map(Object.entries(namespace).filter(([name]) => !interop.includes(name)));

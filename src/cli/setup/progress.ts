@@ -1,14 +1,14 @@
 import { showProgress } from '../../progress/index.js';
 import type { Session } from '../session.js';
 
-/** If true, failures are reported line by line before the command ends. */
+/** Returns true if failures are reported line by line before the command ends. */
 export function isToldInLines({ stderr }: Session, { quiet }: { readonly quiet?: boolean }): boolean {
   return quiet !== true && !stderr.isTerminal;
 }
 
 /**
- * Shows progress on the standard error while `work` runs, unless `quiet` is set. Without a terminal every event has a
- * line of its own, and no summary is written.
+ * Shows progress on standard error while `work` runs, unless `quiet` is set. Without a terminal, every event has a line
+ * of its own and no summary is written.
  */
 export async function withProgress<Result>(
   session: Session,

@@ -11,7 +11,7 @@ export function withReveal(command: Command): Command {
   return command.option('--reveal', 'show secrets as well: values of password, token, apiKey, …, also in messages');
 }
 
-/** Removes secrets from the data of runs, like the dashboard does. */
+/** Removes secrets from the data of runs, as the dashboard does. */
 export interface RunRedactor {
   /** Returns data that JSON can express. */
   value(value: unknown): unknown;

@@ -37,7 +37,12 @@ interface Served {
   readonly log: CommandLog;
 }
 
-/** Serves the dashboard, without printing anything. @throws {ValidationError} @throws {ListenError} */
+/**
+ * Serves the dashboard, without printing anything.
+ *
+ * @throws {ValidationError} if an option is not valid
+ * @throws {ListenError} if the server cannot listen
+ */
 export async function serve(session: Session, { distributed, loops, found, flags, log }: Served) {
   const { dashboard = {} } = found.config;
   const { ORCHESTRATOR_TOKEN = '' } = session.io.env;
@@ -56,7 +61,7 @@ export async function serve(session: Session, { distributed, loops, found, flags
   return serveDashboard(options);
 }
 
-/** Prints the address with the token, as a browser needs it, on the standard output. */
+/** Prints the address with the token on standard output, in the form that a browser needs. */
 export function announce(
   session: Session,
   { url, token }: ServedDashboard,

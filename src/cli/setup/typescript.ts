@@ -13,7 +13,7 @@ export async function importModule(path: string, cwd: string): Promise<Record<st
   return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
 }
 
-/** If true, the error says that Node cannot load TypeScript, in this module or in one that it imports. */
+/** Returns true if the error says that Node cannot load TypeScript, in this module or in a module that it imports. */
 export function isTypeScriptProblem(error: unknown): boolean {
   const { code, message } = Object(error) as { code?: unknown; message?: unknown };
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return true;

@@ -1,7 +1,6 @@
 /**
- * Ids in addresses. An id may be any text and is written with `encodeURIComponent`. Only `.` and `..` need more,
- * because URL parsers resolve them even when they are encoded: they get a `~` in front. Ids that already look like this
- * get another `~`.
+ * Ids in addresses. An id may be any text and is written with `encodeURIComponent`. URL parsers resolve `.` and `..`
+ * even when they are encoded, so these two ids are prefixed with `~`. Ids that already look like this get another `~`.
  */
 const isStep = /^~*\.{1,2}$/;
 const isMarkedStep = /^~+\.{1,2}$/;
@@ -11,7 +10,11 @@ export function segmentOf(id: string): string {
   return encodeURIComponent(isStep.test(id) ? `~${id}` : id);
 }
 
-/** Decodes the id in a segment of a path. @throws {URIError} if the segment is malformed */
+/**
+ * Decodes the id in a segment of a path.
+ *
+ * @throws {URIError} if the segment is malformed
+ */
 export function idOf(segment: string): string {
   const id = decodeURIComponent(segment);
   return isMarkedStep.test(id) ? id.slice(1) : id;

@@ -67,7 +67,7 @@ export interface ValueView {
   readonly text: string;
   /** Length of the whole text, in characters. */
   readonly length: number;
-  /** If true, `text` is only the beginning of the whole. */
+  /** If true, `text` is only the beginning of the whole text. */
   readonly isTruncated: boolean;
 }
 
@@ -130,7 +130,7 @@ export interface NodeView {
   /** `function`, or a built-in kind: `subflow`, `batch`, `wait`, `sleep`. */
   readonly kind: string;
   readonly status: NodeStatus;
-  /** Number of executions so far. A wait and the step that ends it count as one. */
+  /** Number of executions so far. A wait and the step that ends it count as one execution. */
   readonly attempts: number;
   /** Sum of the durations of executions and of finished waits, in milliseconds. */
   readonly duration: number;
@@ -159,7 +159,7 @@ export interface AttemptView {
   readonly attempt: number;
   readonly status: 'running' | 'completed' | 'failed' | 'retrying' | 'awaiting';
   readonly startedAt: number;
-  /** Duration in milliseconds; for `awaiting` until the wait ended. Missing while the node runs or waits. */
+  /** Duration in milliseconds. For `awaiting`, the time until the wait ended. Missing while the node runs or waits. */
   readonly duration?: number;
   readonly workerId?: string;
   readonly error?: ErrorView;
@@ -211,7 +211,7 @@ export interface EventsPage {
 }
 
 export interface WorkerView extends WorkerHealth {
-  /** Time of the worker's last sign of life. */
+  /** Time at which the worker last reported that it is alive. */
   readonly seenAt: number;
 }
 
@@ -256,9 +256,9 @@ export interface EngineView {
 }
 
 /**
- * Events of the stream, by name. Each is sent at most four times a second and combines everything since the last one. A
- * slow reader gets fewer events, never a backlog. After a reconnection the first event of each name carries the current
- * state.
+ * Events of the stream, by name. Each is sent at most four times a second and combines everything since the previous
+ * event of its name. A slow reader gets fewer events, never a backlog. After a reconnection the first event of each
+ * name carries the current state.
  */
 export interface StreamEvents {
   overview: Overview;

@@ -1,8 +1,8 @@
 import type { NodeStatus } from '../api/index.js';
 
 /**
- * Colours of statuses. Each status has the same hue and sign everywhere. A hue is never the only difference: the sign
- * and the word stand beside it.
+ * Colours of statuses. Each status has the same hue and symbol everywhere. A hue is never the only difference, because
+ * the symbol and the word stand beside it.
  */
 export type Tone =
   | 'grey'
@@ -52,12 +52,12 @@ export const toneOf: Readonly<Record<NodeStatus, Tone>> = {
   cut: 'plum',
 };
 
-/** A status as the user reads it. */
+/** The word that users see for a status. */
 export function wordOf(status: string): string {
   return status === 'unreached' ? 'not reached' : status;
 }
 
-/** Names of the signs, each drawn as strokes in a 16 × 16 square. */
+/** Names of the symbols, each drawn as strokes in a 16 × 16 square. */
 export type Sign =
   | 'ring'
   | 'dash'

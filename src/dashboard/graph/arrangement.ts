@@ -14,7 +14,7 @@ export interface Sketch {
   readonly edges: readonly {
     readonly source: number;
     readonly target: number;
-    /** Size of the label; zero without a label. */
+    /** Size of the label; zero if there is no label. */
     readonly label: Size;
   }[];
   /** `LR`: from left to right; `TB`: from top to bottom. */

@@ -1,6 +1,6 @@
 /**
  * Characters that are invisible or change the reading order of a text: control characters, zero-width characters and
- * bidirectional controls. Names come from users, so such characters are written as codes: different names then look
+ * bidirectional controls. Names come from users, so such characters are written as codes to make different names look
  * different.
  */
 const hidden =

@@ -3,7 +3,11 @@ import { Refusal } from './refusal.js';
 /** Maximum size of a request body, in bytes. */
 const mostBytes = 2 ** 20;
 
-/** Reads the JSON body of a request; an empty body becomes an empty object. @throws {Refusal} */
+/**
+ * Reads the JSON body of a request. An empty body becomes an empty object.
+ *
+ * @throws {Refusal} if the body is too large or not JSON
+ */
 export async function bodyOf(request: Request): Promise<unknown> {
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json\s*(;|$)/i.test(type)) {

@@ -29,7 +29,7 @@ export class Guard {
 
   /**
    * Admits a request that reads. Pages of other sites could not see the answers, but could trigger expensive queries
-   * and measure how long they take: their requests are refused. Following a link is allowed.
+   * and measure how long they take, so their requests are refused. Following a link is allowed.
    *
    * @throws {Refusal}
    */
@@ -49,8 +49,8 @@ export class Guard {
   }
 
   /**
-   * Refuses changes from pages of other origins. Clients that are not browsers send no origin; they need the token all
-   * the same.
+   * Refuses changes from pages of other origins. Clients that are not browsers send no origin, but still need the
+   * token.
    */
   #checkOrigin(request: Request): void {
     const origin = request.headers.get('origin');
@@ -84,7 +84,7 @@ function unauthorized(message: string): Refusal {
   return new Refusal('unauthorized', message, { headers: { 'www-authenticate': 'Bearer' } });
 }
 
-/** If true, the dashboard's own page or the user sent the request. Only browsers send `sec-fetch-site`. */
+/** Returns true if the dashboard's own page or the user sent the request. Only browsers send `sec-fetch-site`. */
 function isOfOwnPage({ headers }: Request): boolean {
   const site = headers.get('sec-fetch-site') ?? 'none';
   return site === 'same-origin' || site === 'none';

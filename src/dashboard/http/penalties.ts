@@ -19,7 +19,7 @@ interface Client {
 export class Penalties {
   readonly #clients = new Map<string, Client>();
 
-  /** If true, further tokens of this client must be refused for now. */
+  /** Returns true if further tokens of this client must be refused for now. */
   isFull(address: string | undefined): boolean {
     return (this.#clients.get(keyOf(address))?.held ?? 0) >= mostHeld;
   }

@@ -41,7 +41,10 @@ const codes: readonly (readonly [code: ProblemCode, classes: readonly ErrorClass
   ['unavailable', [EngineError, LoopStoreError]],
 ];
 
-/** Converts an error into a refusal; `undefined` for an unexpected error, whose message may reveal anything. */
+/**
+ * Converts an error into a refusal. Returns `undefined` for an unexpected error, because its message may reveal
+ * anything.
+ */
 export function refusalOf(error: unknown, redact: (text: string) => string): Refusal | undefined {
   if (error instanceof Refusal) return error;
   for (const [code, classes] of codes) {

@@ -37,8 +37,8 @@ export function problem({ code, message, status, headers }: Refusal): Response {
 }
 
 /**
- * Redirects to the same address with a `/` at its end, because the page loads its files relative to its own address.
- * The location is relative, so that no path can lead to another host.
+ * Redirects to the same address with a trailing `/`, because the page loads its files relative to its own address. The
+ * location is relative, so that no path can lead to another host.
  */
 export function toFolder(path: string, search: string): Response {
   const location = `./${path.slice(path.lastIndexOf('/') + 1)}/${search}`;

@@ -1,7 +1,7 @@
 import { idOf } from '../api/index.js';
 import { Refusal } from './refusal.js';
 
-/** A request as a route receives it. */
+/** A request that is passed to a route. */
 export interface Call {
   readonly request: Request;
   /** Parameters in the path, by name. */

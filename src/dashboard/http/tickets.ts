@@ -11,7 +11,7 @@ export class Tickets {
 
   constructor(private readonly path: string) {}
 
-  /** If true, the request carries a valid ticket of this dashboard. */
+  /** Returns true if the request carries a valid ticket of this dashboard. */
   isIn({ headers }: Request): boolean {
     const cookies = (headers.get('cookie') ?? '').split(';').map((cookie) => cookie.trim());
     return cookies.some((cookie) => cookie.startsWith(`${name}=`) && this.#isOwn(cookie.slice(name.length + 1)));

@@ -12,7 +12,7 @@ const deepest = 64;
 export const beyond = 1_024;
 
 /**
- * Prints a value as text, without secrets and up to a limit, and counts the length of the whole. JSON values are
+ * Prints a value as text, without secrets and up to a limit, and counts the length of the whole text. JSON values are
  * printed as JSON, other values (dates, maps, errors) in a readable form. Neither `toJSON` nor `toString` of an object
  * is called.
  */

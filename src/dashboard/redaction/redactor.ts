@@ -5,10 +5,10 @@ import { maskText } from './text.js';
 /** Hides secrets. Recognises them by their keys, and in texts by their form. */
 export interface Redactor {
   /**
-   * If true, the value of this key must not be shown.
+   * Returns true if the value of this key must not be shown.
    *
-   * @param holder - object or array that contains the value; in an array, the key is the index. The holder may name the
-   *   value: `['password', '…']` and `{ name: 'password', value: '…' }` contain a password as well
+   * @param holder - object or array that contains the value; in an array, the key is the index. The holder may name
+   *   the value: `['password', '…']` and `{ name: 'password', value: '…' }` contain a password as well
    */
   hides(key: string, value: unknown, holder?: object): boolean;
   /** The text with its secrets masked. */
@@ -53,7 +53,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** If true, the value reveals nothing secret: a flag (`hasPassword: true`) or a count (`maxTokens: 500`). */
+/** Returns true if the value reveals nothing secret: a flag (`hasPassword: true`) or a count (`maxTokens: 500`). */
 function tellsNothing(key: string, value: unknown): boolean {
   if (value === null || value === undefined || typeof value === 'boolean') return true;
   return typeof value === 'number' && /s$/i.test(key) && !/pass$/i.test(key);

@@ -36,7 +36,7 @@ const endings = [
 /** Suffixes that may follow an ending: `passwordHash`, `token_value`, `password2`, `passwordConfirmation`. */
 const tail = '(?:hash|value|text|string|plain|raw|confirm(?:ation)?)?\\d{0,4}$';
 
-/** Short words that count only as separate words of a key. */
+/** Short words that are recognised only as separate words of a key. */
 const words = ['auth', 'bearer', 'cvc', 'cvv', 'jwt', 'otp', 'pass', 'pin', 'pwd', 'ssn'];
 
 const capitalized = words.map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`);
@@ -50,7 +50,7 @@ export type SecretTest = (key: string) => boolean;
 /** @param more - additional keys, which match a whole key or its end in any spelling, or patterns of keys */
 export function secretTest(more: readonly (string | RegExp)[]): SecretTest {
   const own = more.filter((key) => typeof key === 'string').map(plain);
-  // Without the flags `g` and `y`, which would make the result of a test depend on the test before.
+  // The flags `g` and `y` are removed, because they would make the result of a test depend on the previous test.
   const patterns = more
     .filter((key) => typeof key !== 'string')
     .map(({ source, flags }) => new RegExp(source, flags.replace(/[gy]/g, '')));

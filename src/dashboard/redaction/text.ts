@@ -17,7 +17,10 @@ const pem =
 /** Tokens with a recognisable form: JSON web tokens, and tokens of well-known services. */
 const known =
   /(?<![\w-])(?:eyJ[\w-]{6,4096}\.[\w-]{2,8192}(?:\.[\w-]{0,4096})?|gh[opusr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,255}|[sr]k[-_](?:live|test|proj|ant)[-_][\w-]{10,255}|xox[abeoprs]-[\w-]{10,255}|AKIA[A-Z\d]{16}|AIza[\w-]{30,60}|npm_\w{30,60})/g;
-/** A key and what separates it from its value: a sign, or, after a command-line option, just a space. */
+/**
+ * A key and the separator before its value: an operator such as `=` or `:`, or just a space after a command-line
+ * option.
+ */
 const key =
   /([a-z_][\w.-]{0,63})(?:\\{0,3}["'`]?[ \t]{0,3}(=>|={1,3}|:=?)[ \t]{0,3}|[ \t]{1,3}(?<=--[\w.-]{1,64}[ \t]{1,3})(?!-))/gi;
 
@@ -33,7 +36,10 @@ export function maskText(text: string, isSecret: SecretTest): string {
   return maskPairs(masked, isSecret);
 }
 
-/** Masks the values of secret keys. The value of another key may be such a pair itself: `note: password=…`. */
+/**
+ * Masks the values of secret keys. The value of a key that is not secret may itself contain such a pair: `note:
+ * password=…`.
+ */
 function maskPairs(text: string, isSecret: SecretTest): string {
   const found = new RegExp(key);
   let masked = '';
@@ -61,7 +67,8 @@ function wordBefore(text: string, index: number): string {
 }
 
 /**
- * If true, the value is a remark about a secret (`password: must be longer`) and not the secret (`password: hunter2`).
+ * Returns true if the value is a remark about a secret (`password: must be longer`) and not the secret itself
+ * (`password: hunter2`).
  */
 function isProse(value: string): boolean {
   return value.length < 16 && !/\d/.test(value);

@@ -5,7 +5,7 @@ import type { State } from './feed.js';
 /** Milliseconds within which a healthy engine answers. */
 const patience = 5_000;
 
-/** Tracks whether the engine answers. An engine that stays silent counts as not answering. */
+/** Tracks whether the engine answers. An engine that stays silent for too long counts as not answering. */
 export class EngineHealth {
   #answeredAt = Date.now();
   #problem: string | undefined;

@@ -15,7 +15,7 @@ const pace = 250;
 
 /**
  * Looks at a state when it may have changed, and sends it if it has. Looks run one at a time and are rate-limited. A
- * failed look is followed by the next one as usual.
+ * failed look does not prevent the next look.
  */
 export class Feed {
   #last: { readonly text: string; readonly mark: string } | undefined = undefined;

@@ -82,7 +82,7 @@ export class StreamReader {
     this.#schedule();
   }
 
-  /** Sends a sign of life, so that proxies do not consider the connection dead. */
+  /** Sends a keep-alive message, so that proxies do not consider the connection dead. */
   beat(): void {
     if (this.#isReady) this.#enqueue(':\n\n');
   }
@@ -103,7 +103,8 @@ export class StreamReader {
   }
 
   /**
-   * Plans the next write. If the client is not reading, nothing is planned: `pull` calls again when the client reads.
+   * Plans the next write. If the client is not reading, nothing is planned, because `pull` calls this method when the
+   * client reads again.
    */
   #schedule(): void {
     if (this.#timer !== undefined || !this.#hasNews || !this.#isReady) return;

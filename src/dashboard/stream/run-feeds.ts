@@ -8,7 +8,7 @@ interface RunFeed {
   readonly readers: Set<StreamReader>;
 }
 
-/** The watched runs and their readers. A run is looked at once, however many readers watch it. */
+/** The watched runs and their readers. A run is looked at only once, even if many readers watch it. */
 export class RunFeeds {
   readonly #feeds = new Map<string, RunFeed>();
 
@@ -50,7 +50,7 @@ export class RunFeeds {
 
 /**
  * Looks at a run: the end of its journal, its status, and the work being executed. Only new journal entries are read.
- * While the run goes on, its mark also changes every two seconds, because queued and just started work is not in the
+ * Until the run has ended, its mark also changes every two seconds, because queued and just started work is not in the
  * journal.
  */
 function lookAt({ engine }: DistributedOrchestrator, runId: string): () => Promise<State | undefined> {

@@ -11,7 +11,7 @@ import { marked } from './marks.js';
 import type { StreamReader } from './reader.js';
 import type { RunFeeds } from './run-feeds.js';
 
-/** Milliseconds between two looks at states that report no changes, and between two signs of life. */
+/** Milliseconds between two looks at states that report no changes, and between two keep-alive messages. */
 const tick = 500;
 const heartbeat = 15_000;
 

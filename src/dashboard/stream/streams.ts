@@ -10,7 +10,7 @@ const mostReaders = 100;
 /** Maximum number of runs that one reader may watch. */
 const mostRuns = 100;
 
-/** All open streams. Each state is looked at once, however many readers there are, and only while there is a reader. */
+/** All open streams. Each state is looked at only while there is a reader, and only once for all readers. */
 export class Streams {
   readonly #readers = new Set<StreamReader>();
   readonly #runs: RunFeeds;
@@ -45,7 +45,8 @@ export class Streams {
   }
 
   /**
-   * Adds a reader and sends it all current states. A reader that reconnects does not know what has changed meanwhile.
+   * Adds a reader and sends it all current states, because a reader that reconnects does not know what has changed in
+   * the meantime.
    */
   #enter(reader: StreamReader, runIds: ReadonlySet<string>): void {
     this.#readers.add(reader);

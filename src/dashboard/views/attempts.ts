@@ -21,7 +21,7 @@ export function failureViews(errors: readonly RunError[], redactor: Redactor): F
 interface Known {
   readonly pending: readonly PendingWork[];
   readonly failures: readonly FailureView[];
-  /** Start time for executions whose start has not been reported yet: they started a moment ago. */
+  /** Start time of executions that have only just started, so that their start has not been reported yet. */
   readonly now: number;
   readonly finishedAt: number | undefined;
 }

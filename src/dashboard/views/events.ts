@@ -11,7 +11,12 @@ export const aPageSize = aValue<number>(
   (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 1_000,
 );
 
-/** Returns the events of a run that match the query. @throws {ValidationError} @throws {RunNotFoundError} */
+/**
+ * Returns the events of a run that match the query.
+ *
+ * @throws {ValidationError} if a parameter is not valid
+ * @throws {RunNotFoundError} if the run does not exist
+ */
 export async function eventsPage(watched: Watched, runId: string, query: URLSearchParams): Promise<EventsPage> {
   const after = aCount(numberIn(query, 'after') ?? 0, 'after');
   const limit = aPageSize(numberIn(query, 'limit') ?? 200, 'limit');
@@ -20,7 +25,7 @@ export async function eventsPage(watched: Watched, runId: string, query: URLSear
   return { events: page.map((event) => eventView(event, watched.redactor)), hasMore: events.length > limit };
 }
 
-/** Reads the events that exist by now; does not wait for more. */
+/** Reads the existing events, without waiting for more. */
 async function eventsBehind(
   orchestrator: DistributedOrchestrator,
   runId: string,

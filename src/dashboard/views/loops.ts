@@ -14,7 +14,11 @@ export function loopsView(watched: Watched): LoopsView {
   };
 }
 
-/** Returns the dead letters that match the query, newest first. @throws {ValidationError} */
+/**
+ * Returns the dead letters that match the query, newest first.
+ *
+ * @throws {ValidationError} if a parameter is not valid
+ */
 export function deadLettersView(watched: Watched, query: URLSearchParams): DeadLettersView {
   const { deadLetters } = loopsOf(watched);
   const limit = aPageSize(numberIn(query, 'limit') ?? 100, 'limit');

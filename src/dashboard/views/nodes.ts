@@ -16,7 +16,7 @@ type Place = Pick<NodeView, 'status' | 'event' | 'until'>;
 
 const builtIn = ['wait', 'sleep', 'subflow', 'batch'];
 
-/** Maximum length of outputs in a graph, in characters: of all together, and of each. */
+/** Maximum length of outputs in a graph, in characters: of all outputs together, and of each output. */
 const allOutputs = 262_144;
 const longestOutput = 8_192;
 
@@ -38,7 +38,10 @@ export function nodeViews({ nodes }: WorkflowBlueprint, run: KnownRun, redactor:
   });
 }
 
-/** Converts edges. Conditions are written by the authors of a flow and may contain secrets. */
+/**
+ * Converts edges, with their conditions redacted, because conditions are written by the authors of a flow and may
+ * contain secrets.
+ */
 export function edgeViews({ nodes, edges }: WorkflowBlueprint, redactor: Redactor): EdgeView[] {
   const fallbacks = nodes.flatMap(({ id, config }) =>
     config?.fallback === undefined ? [] : [{ source: id, target: config.fallback, isFallback: true }],
@@ -57,9 +60,9 @@ export function awaitedEvents({ result, isOver }: KnownRun): string[] {
 }
 
 /**
- * Returns the status of each node. While the run goes on, waits and queued work come first: a waiting node has a timer
- * in the queue, and a node in a cycle also has the results of earlier visits. After the run has ended, nothing waits
- * any more: a node that still waited was cut.
+ * Returns the status of each node. Until the run has ended, waits and queued work take precedence, because a waiting
+ * node has a timer in the queue, and a node in a cycle also has the results of earlier visits. After the run has ended,
+ * nothing waits any more: a node that was still waiting has been cut.
  */
 function placesIn({ result, pending, isOver }: KnownRun, ids: ReadonlySet<string>): (id: string) => Place {
   const items = new Map(pending.map((item) => [item.nodeId, item]));

@@ -24,7 +24,8 @@ interface Inside {
 
 /**
  * Returns everything the page shows about a run. Without the blueprint, the parts that need the graph are left out.
- * @throws {RunNotFoundError}
+ *
+ * @throws {RunNotFoundError} if the run does not exist
  */
 export async function runDetail(watched: Watched, runId: string): Promise<RunDetail> {
   const { redactor, clock } = watched;

@@ -4,7 +4,11 @@ import type { RunSummary, RunsPage } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { fleetOf, type Watched } from './watched.js';
 
-/** Returns the runs that match the query. @throws {ValidationError} if a filter is invalid */
+/**
+ * Returns the runs that match the query.
+ *
+ * @throws {ValidationError} if a filter is invalid
+ */
 export async function runsPage(watched: Watched, query: URLSearchParams): Promise<RunsPage> {
   const { runs, cursor } = await fleetOf(watched).listRuns(filterOf(query));
   return { runs: runs.map((run) => runSummary(run, watched.redactor)), ...(cursor === undefined ? {} : { cursor }) };

@@ -1,12 +1,13 @@
 interface Making<Value> {
   readonly made: Promise<Value>;
-  /** The following call, for callers that came during this one. */
+  /** The following call, for callers that arrived during this call. */
   next: Promise<Value> | undefined;
 }
 
 /**
  * Shares calls among concurrent callers, with one call per key at a time. A caller that arrives during a call gets the
- * result of the next one: the current call may have read the state before the change that the caller asks about.
+ * result of the next call, because the current call may have read the state before the change that the caller asks
+ * about.
  */
 export function shared<Value>(make: (key: string) => Promise<Value>): (key: string) => Promise<Value> {
   const underWay = new Map<string, Making<Value>>();

@@ -20,7 +20,7 @@ export interface Point {
 
 const smallest = 0.04;
 const largest = 2.5;
-/** Smallest scale at which texts can be read. */
+/** Minimum scale at which text can be read. */
 const readable = 0.5;
 
 /** Shows the whole graph, centred and not enlarged. */
@@ -29,7 +29,7 @@ export function showingAll(graph: Size, room: Size): Camera {
   return centredAt({ x: graph.width / 2, y: graph.height / 2 }, scale, room);
 }
 
-/** Shows the whole graph if its texts can be read then, otherwise the part around a point. */
+/** Shows the whole graph if its text can be read at that scale, otherwise the area around a point. */
 export function beginningAt(point: Point, graph: Size, room: Size): Camera {
   const all = showingAll(graph, room);
   if (all.scale >= readable) return all;

@@ -5,7 +5,7 @@ import { type Camera, movedBy, type Point, zoomedAt } from './camera.js';
 type Change = (change: (camera: Camera) => Camera) => void;
 
 /**
- * Handles gestures: dragging moves the graph, two fingers or Ctrl with the wheel zoom. The wheel alone scrolls the
+ * Handles gestures: dragging moves the graph, and pinching or Ctrl with the wheel zooms. The wheel alone scrolls the
  * page.
  */
 export function useGestures(element: RefObject<SVGSVGElement>, change: Change): void {

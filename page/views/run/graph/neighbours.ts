@@ -1,6 +1,6 @@
 import type { PlacedNode } from '../../../../src/dashboard/graph/layout.js';
 
-/** The nearest node in a direction. Distance across the direction counts more. */
+/** The nearest node in a direction. Distance perpendicular to the direction has more weight. */
 export function nextNode(
   nodes: readonly PlacedNode[],
   from: string | undefined,

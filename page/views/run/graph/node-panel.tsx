@@ -58,7 +58,7 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
   );
 }
 
-/** Text shown if an ended node has no output. */
+/** Text shown when an ended node has no output. */
 const absences: Partial<Record<NodeView['status'], string>> = {
   completed: 'The node returned nothing.',
   unreached: 'The node was not reached.',

@@ -32,7 +32,7 @@ interface GraphPictureProps {
   readonly onSelect: (node: string | undefined) => void;
 }
 
-/** Smallest scale at which names are drawn, because smaller ones could not be read. */
+/** Minimum scale at which names are drawn. Below this scale, names could not be read. */
 const farScale = 0.34;
 const step = 1.3;
 

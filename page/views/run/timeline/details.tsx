@@ -12,7 +12,7 @@ interface DetailsProps {
   readonly runId: string;
 }
 
-/** Details of the attempt under the pointer. The space is reserved before, so that the page does not jump. */
+/** Details of the attempt under the pointer. The space is reserved in advance, so that the page does not jump. */
 export function Details({ bar, now, begin, runId }: DetailsProps) {
   if (bar === undefined) {
     return (

@@ -4,7 +4,7 @@ import type { AttemptView } from '../../../../src/dashboard/api/index.js';
 export interface Row {
   readonly nodeId: string;
   readonly bars: readonly Bar[];
-  /** Waits between an attempt and the next one of the same visit. */
+  /** Waits between an attempt and the next attempt of the same visit. */
   readonly gaps: readonly { readonly from: number; readonly until: number }[];
 }
 
@@ -61,7 +61,7 @@ const steps = [
   ...[1, 2, 4, 6, 12, 24, 48, 96, 240, 720].map((count) => count * hour),
 ];
 
-/** Round times since the beginning, as many as fit. */
+/** Round times since the beginning, as many as fit into the width. */
 export function ticksOf(span: number, width: number): readonly number[] {
   const least = (span / Math.max(1, width)) * 88;
   const step = steps.find((candidate) => candidate >= least) ?? span;

@@ -74,7 +74,7 @@ export function addControls(parent: Command, session: Session): void {
   }
 }
 
-/** Acts on each run. A failure does not stop the others; in the end the command fails with it. */
+/** Acts on each run. A failure does not stop the actions on the other runs, but makes the command fail at the end. */
 async function each(
   session: Session,
   orchestrator: DistributedOrchestrator,

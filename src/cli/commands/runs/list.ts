@@ -108,7 +108,10 @@ async function* pages(orchestrator: DistributedOrchestrator, flags: ListFlags): 
   } while (cursor !== undefined && left > 0);
 }
 
-/** Writes each page as soon as it is read, at the pace of the reader: all runs need not fit into memory. */
+/**
+ * Writes each page as soon as it has been read, and reads no faster than the output is consumed, so that all runs do
+ * not have to fit into memory.
+ */
 async function writeJson(
   { stdout }: Session,
   found: AsyncIterable<RunPage>,

@@ -52,7 +52,11 @@ without an id: { time, runId, status }`,
   });
 }
 
-/** Writes the events of a run until it ends. @throws {CliError} if the run does not complete */
+/**
+ * Writes the events of a run until the run ends.
+ *
+ * @throws {CliError} if the run does not complete
+ */
 export async function follow(
   session: Session,
   { orchestrator, found }: Fleet,
@@ -79,7 +83,9 @@ export async function follow(
   if (flags.json !== true) session.stderr.line(session.stderr.styled('dim', `${subject} completed ${after}`));
 }
 
-/** Writes status changes of all runs until a signal. This is the normal end of the command, not a failure. */
+/**
+ * Writes status changes of all runs until a signal arrives. The signal is the normal end of the command, not a failure.
+ */
 async function followAll(session: Session, { engine }: Fleet, flags: WatchFlags): Promise<void> {
   const { stdout } = session;
   const onChange = ({ runId, status }: StatusChange) => {
