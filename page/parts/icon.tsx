@@ -26,7 +26,7 @@ const icons = {
 
 export type IconName = keyof typeof icons | Sign;
 
-/** A decorative icon, beside a text or on a button with an accessible name. Hidden from screen readers. */
+/** A decorative icon, beside text or on a button with an accessible name. Hidden from screen readers. */
 export function Icon({ name, size = 16 }: { readonly name: IconName; readonly size?: number }) {
   const path = name in icons ? icons[name as keyof typeof icons] : signs[name as Sign];
   return (

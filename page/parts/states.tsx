@@ -29,7 +29,7 @@ interface FailedProps extends Pick<EmptyProps, 'heading'> {
   readonly onRetry: () => void;
 }
 
-/** The state of a part whose data could not be read. */
+/** The state of a section whose data could not be read. */
 export function Failed({ error, onRetry, heading: Heading = 'h2' }: FailedProps) {
   return (
     <div class="empty" role="alert">

@@ -13,7 +13,7 @@ export function keepFocus(): void {
     if (target instanceof Element) last = { element: target, around: aroundOf(target) };
   });
   addEventListener('focusout', ({ target }) => {
-    // A click beside the element removes the focus intentionally.
+    // A click outside the element is meant to remove the focus.
     setTimeout(() => {
       if (last?.element === target && document.activeElement === document.body && !isLost(last.element))
         last = undefined;

@@ -152,7 +152,7 @@ export interface DeadLetter {
 }
 
 /**
- * The part of a message that its dead letter keeps. Replaying the dead letter pushes `value` to `queue` again, as a new
+ * The fields of a message that its dead letter keeps. Replaying the dead letter pushes `value` to `queue` again, as a new
  * message with a new id.
  */
 export interface LetterMessage {

@@ -38,7 +38,7 @@ export type ProducerFunction<Out = unknown> = (data: NodeData<undefined>) => Pro
 
 /**
  * Transforms each message that a reader takes. Receives the value of the message, or an array of values if the reader
- * has a `batch`. The output goes to the nodes behind the reader.
+ * has a `batch`. The output goes to the nodes after the reader.
  */
 export type ReaderFunction = (
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what is in the queue
@@ -55,7 +55,7 @@ export type ReaderFunction = (
 export interface LoopOptions extends LoopSettings, LoopRuntime {}
 
 /**
- * A loop: a producer and the nodes behind it, repeated until the producer returns `done` or the loop is stopped. Each
+ * A loop: a producer and the nodes after it, repeated until the producer returns `done` or the loop is stopped. Each
  * node follows the node that was added before it. A loop with `edge` calls uses only its edges instead.
  *
  * @example
@@ -90,7 +90,7 @@ export class Loop {
     this.#registry = aRegistry(registry, 'registry');
   }
 
-  /** Adds the producer, which starts each iteration. Its output goes to the nodes behind it. */
+  /** Adds the producer, which starts each iteration. Its output goes to the nodes after it. */
   producer<Out>(id: string, implementation: ProducerFunction<Out> | LoopNodeClass, settings?: NodeSettings): this {
     return this.#add(id, 'producer', implementation as Implementation, settings);
   }
@@ -115,7 +115,7 @@ export class Loop {
     return this.#add(id, 'reader', (implementation ?? QueueReader) as Implementation, { ...rest, options: own });
   }
 
-  /** Adds a node that the loop waits for. Its output goes to the nodes behind it. */
+  /** Adds a node that the loop waits for. Its output goes to the nodes after it. */
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what the node before it gives
   blocking<In = any>(
     id: string,
@@ -125,7 +125,7 @@ export class Loop {
     return this.#add(id, 'blocking', implementation as Implementation, settings);
   }
 
-  /** Adds a node that the loop does not wait for. Its input goes to the nodes behind it. */
+  /** Adds a node that the loop does not wait for. Its input goes to the nodes after it. */
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what the node before it gives
   nonBlocking<In = any>(
     id: string,

@@ -130,8 +130,8 @@ export abstract class ProducerNode<Out = unknown, Options = unknown, In = undefi
 > {}
 
 /**
- * Base class of nodes that the loop waits for. The output of `run` goes to the nodes behind this node, and the next
- * iteration starts when those have ended too. `to(...)` chooses among the nodes behind this node.
+ * Base class of nodes that the loop waits for. The output of `run` goes to the nodes after this node, and the next
+ * iteration starts when those have ended too. `to(...)` chooses among the nodes after this node.
  */
 export abstract class BlockingNode<In = unknown, Out = unknown, Options = unknown> extends BaseNode<
   In,
@@ -140,9 +140,9 @@ export abstract class BlockingNode<In = unknown, Out = unknown, Options = unknow
 > {}
 
 /**
- * Base class of nodes that the loop does not wait for, for side effects such as logging or sending. The nodes behind
+ * Base class of nodes that the loop does not wait for, for side effects such as logging or sending. The nodes after
  * this node receive its input, not its output. The output is ignored, except for `to(...)` returned synchronously,
- * which chooses among the nodes behind this node.
+ * which chooses among the nodes after this node.
  */
 export abstract class NonBlockingNode<In = unknown, Options = unknown> extends BaseNode<In, unknown, Options> {}
 

@@ -44,7 +44,7 @@ export interface LoopPlan {
   readonly producer: PlannedNode;
   /** All nodes, in the order of the definition. */
   readonly nodes: readonly PlannedNode[];
-  /** The times at which iterations start. Undefined: as fast as possible. */
+  /** The times at which iterations start. If undefined, as fast as possible. */
   readonly schedule: Schedule | undefined;
   /** Reaction to failed nodes without an `onError` of their own. */
   readonly onError: ErrorPolicy;

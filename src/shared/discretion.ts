@@ -51,7 +51,7 @@ export function discreet<Thrown>(thrown: Thrown, depth = 0): Thrown {
   return thrown;
 }
 
-/** Removes repeated requests and the logins of addresses from a message. */
+/** Removes repeated requests and the logins in addresses from a message. */
 export function discreetText(text: string): string {
   return text.replace(echo, '').replace(login, '//***@');
 }

@@ -111,7 +111,7 @@ function textOf(reason: unknown): string {
 }
 
 /**
- * Shortens a text to one line. A long text keeps its beginning and its end, because the end of a chain of failures
+ * Shortens text to one line. Long text keeps its beginning and its end, because the end of a chain of failures
  * names the first cause.
  */
 function shortened(text: string): string {

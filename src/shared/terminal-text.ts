@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 
-/** Maximum length of a text, in UTF-16 units. The rest is cut off. */
+/** Maximum length of text, in UTF-16 units. The rest is cut off. */
 const longest = 500;
 const segmenter = new Intl.Segmenter();
 /**
@@ -17,7 +17,7 @@ const commands = [
 const command = new RegExp(commands, 'g');
 
 /**
- * Makes a text from any source safe for a terminal. The result is one line, without escape sequences and other control
+ * Makes text from any source safe for a terminal. The result is one line, without escape sequences and other control
  * characters (including those that change the direction of writing) and without stacks of accents. Names of actions and
  * error messages can contain all of these.
  */
@@ -43,7 +43,7 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * Returns the maximum number of columns that a text takes. Terminals disagree about the width of emoji that are joined
+ * Returns the maximum number of columns that text takes. Terminals disagree about the width of emoji that are joined
  * from several emoji. Here each of them counts, because a line that is wider than expected would wrap and break the
  * picture.
  */
@@ -57,7 +57,7 @@ export function widthOf(text: string): number {
 
 const pictureSelector = '\ufe0f';
 
-/** Shortens a text to the given width, with an ellipsis if anything is cut off. Never splits a grapheme cluster. */
+/** Shortens text to the given width, with an ellipsis if anything is cut off. Never splits a grapheme cluster. */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   let kept = '';

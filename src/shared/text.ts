@@ -12,7 +12,7 @@ export function isClean(text: string): boolean {
 }
 
 /**
- * Returns a text that can be stored: U+FFFD replaces each NUL and each half of a surrogate pair.
+ * Returns text that can be stored: U+FFFD replaces each NUL and each half of a surrogate pair.
  *
  * @param longest - maximum length in UTF-16 units; the rest is cut off. Default: no limit
  */
@@ -21,13 +21,13 @@ export function cleaned(text: string, longest = Infinity): string {
   return isClean(short) ? short : short.toWellFormed().replaceAll('\0', replacement);
 }
 
-/** Returns the beginning of a text: at most `longest` UTF-16 units, without splitting a surrogate pair. */
+/** Returns the beginning of text: at most `longest` UTF-16 units, without splitting a surrogate pair. */
 export function cut(text: string, longest: number): string {
   if (text.length <= longest) return text;
   return text.slice(0, isWithinPair(text, longest) ? longest - 1 : longest);
 }
 
-/** Like `cut`, for the end of a text. */
+/** Like `cut`, for the end of text. */
 export function endOf(text: string, longest: number): string {
   const begin = text.length - longest;
   if (begin <= 0) return text;

@@ -66,7 +66,7 @@ function textOf(read: () => unknown, otherwise = ''): string {
   }
 }
 
-/** Cuts a text to the given number of characters. Default: the limit of messages. */
+/** Cuts text to the given number of characters. Default: the limit of messages. */
 export function cut(text: string, length = longestMessage): string {
   return text.length <= length ? text : `${cutText(text, length - 1)}…`;
 }

@@ -9,12 +9,12 @@ const hostile =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
 
-/** Makes a text of several lines harmless. */
+/** Makes multi-line text harmless. */
 export function harmless(text: string): string {
   return text.replace(hostile, escapeOf);
 }
 
-/** Makes a text harmless and puts it on one line. */
+/** Makes text harmless and puts it on one line. */
 export function oneLine(text: string): string {
   return harmless(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }

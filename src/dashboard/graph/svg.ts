@@ -80,7 +80,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Escapes a text for XML. Lone surrogates are replaced, because they would make the document invalid. */
+/** Escapes text for XML. Lone surrogates are replaced, because they would make the document invalid. */
 function escaped(text: string): string {
   return text.replace(/\p{Surrogate}|[\uFFFE\uFFFF]/gu, '\uFFFD').replace(/[&<>"']/g, (sign) => entities[sign] ?? sign);
 }

@@ -1,5 +1,5 @@
 /**
- * Characters that are invisible or change the reading order of a text: control characters, zero-width characters and
+ * Characters that are invisible or change the reading order of text: control characters, zero-width characters and
  * bidirectional controls. Names come from users, so such characters are written as codes to make different names look
  * different.
  */
@@ -13,14 +13,14 @@ export function visible(text: string): string {
   return text.replace(hidden, code).replace(joiner, code);
 }
 
-/** A text of several lines, with hidden characters written as codes. Tabs and line breaks stay. */
+/** Multi-line text, with hidden characters written as codes. Tabs and line breaks stay. */
 export function visibleLines(text: string): string {
   return text
     .replace(hidden, (character) => (/[\n\t]/.test(character) ? character : code(character)))
     .replace(joiner, code);
 }
 
-/** Shortens a text to `length` characters. The middle is left out, because names usually differ at their ends. */
+/** Shortens text to `length` characters. The middle is left out, because names usually differ at their ends. */
 export function shortened(text: string, length: number): string {
   const characters = [...text.slice(0, 4 * length), ...(text.length > 4 * length ? [...text.slice(-length)] : [])];
   if (characters.length <= length) return text;
@@ -28,7 +28,7 @@ export function shortened(text: string, length: number): string {
   return `${characters.slice(0, length - 1 - tail).join('')}…${characters.slice(-tail).join('')}`;
 }
 
-/** Approximate width of a text in a sans-serif font, as a multiple of the font size. */
+/** Approximate width of text in a sans-serif font, as a multiple of the font size. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += widthOfCharacter(character);

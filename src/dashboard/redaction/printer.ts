@@ -7,7 +7,7 @@ const mostValues = 100_000;
 const deepest = 64;
 
 /**
- * Number of characters that are redacted beyond the displayed part, because a cut could hide that a text is a secret.
+ * Number of characters that are redacted beyond the displayed part, because a cut could hide that text is a secret.
  */
 export const beyond = 1_024;
 

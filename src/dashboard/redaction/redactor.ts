@@ -17,7 +17,7 @@ export interface Redactor {
 
 const open: Redactor = { hides: () => false, text: (text) => text };
 
-/** Maximum length of a text that is parsed as JSON, in characters. */
+/** Maximum length of text that is parsed as JSON, in characters. */
 const longestJson = 65_536;
 
 /** @param redact - as in `DashboardOptions`. Default: only the well-known keys are hidden */
@@ -59,7 +59,7 @@ function tellsNothing(key: string, value: unknown): boolean {
   return typeof value === 'number' && /s$/i.test(key) && !/pass$/i.test(key);
 }
 
-/** Masks a text that contains JSON. Returns it unchanged if nothing is secret, and `undefined` if it is not JSON. */
+/** Masks text that contains JSON. Returns it unchanged if nothing is secret, and `undefined` if it is not JSON. */
 function maskJson(given: string, hides: Redactor['hides'], text: Redactor['text']): string | undefined {
   if (given.length > longestJson || !/^\s*[[{]/.test(given)) return undefined;
   let isChanged = false;

@@ -3,10 +3,10 @@ import { endOfValue } from './values-in-text.js';
 
 /**
  * Masks secrets in free text: messages, URLs, log lines. Secrets are recognised by their form; in doubt, too much is
- * masked rather than too little. Every pattern is bounded, because a text may be crafted to be slow to search.
+ * masked rather than too little. Every pattern is bounded, because text may be crafted to be slow to search.
  */
 
-/** Quick check: a text without any of these contains no secret. */
+/** Quick check: text without any of these contains no secret. */
 const mayHold = /[=:]|--|<\/|bearer|basic|PRIVATE KEY|eyJ|gh[a-z]_|github_pat_|glpat-|[sr]k[-_]|xox|AKIA|AIza|npm_/i;
 const urlPassword = /(:\/\/[^\s:@/?#"'<>]{0,256}):[^\s/"'<>]+@/g;
 const scheme = /\b(bearer|basic)[ \t]{1,3}(?=[\w.~+/-]{0,512}[\d=])[\w.~+/-]{6,}={0,2}/gi;

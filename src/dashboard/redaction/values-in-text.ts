@@ -1,4 +1,4 @@
-/** Position of a value in a text. */
+/** Position of a value in text. */
 interface ValueInText {
   readonly kind: 'quoted' | 'enclosed' | 'bare';
   /** Start of the value; for a quoted value, after the opening quote. */
@@ -12,7 +12,7 @@ const bare = /[^\s"'`&;,<>(){}[\]\\=][^\s"'`&;,<>){}[\]\\]*/y;
 const brackets: Readonly<Record<string, number>> = { '{': 1, '[': 1, '}': -1, ']': -1 };
 
 /**
- * Finds the value that starts at a position: a quoted text, a text in brackets, or a word. A value that is not closed
+ * Finds the value that starts at a position: a quoted text, text in brackets, or a word. A value that is not closed
  * was cut off, and reaches to the end of the text. Each character is examined once.
  *
  * @returns `undefined` if no value starts there

@@ -59,7 +59,7 @@ function partsOf(error: Error, redactor: Redactor, budget: { left: number }): Er
   };
 }
 
-/** Shortens a text. Secrets are masked first, because half a secret might not be recognised. */
+/** Shortens text. Secrets are masked first, because half a secret might not be recognised. */
 function shortened(text: string, redactor: Redactor): string {
   return cut(redactor.text(cut(text, longestMessage + beyond)), longestMessage);
 }

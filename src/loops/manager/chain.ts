@@ -18,8 +18,8 @@ export interface ChainOwner extends Pick<NodeData, 'loopId' | 'signal'> {
 }
 
 /**
- * The nodes behind a producer. A value goes to the successors of a node one after the other, in the order of their
- * edges. A successor and all nodes behind it complete before the next successor is called:
+ * The nodes after a producer. A value goes to the successors of a node one after the other, in the order of their
+ * edges. A successor and all nodes after it complete before the next successor is called:
  *
  * - A blocking node is awaited, and its output goes to its successors.
  * - A non-blocking node is called without waiting for its promise, and its input goes to its successors.

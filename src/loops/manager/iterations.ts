@@ -278,7 +278,7 @@ export class Iterations implements ChainOwner {
   }
 }
 
-/** Returns the part of a message that its dead letter keeps. */
+/** Returns the fields of a message that its dead letter keeps. */
 function keptOf({ queue, id, value, carrier }: Message): LetterMessage {
   return carrier === undefined ? { queue, id, value } : { queue, id, value, carrier };
 }

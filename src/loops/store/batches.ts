@@ -42,7 +42,7 @@ export class Batches {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when all writes so far are on the disk. Rejects while writing fails; the writes are retried later. */
+  /** Resolves when all writes so far are on disk. Rejects while writing fails; the writes are retried later. */
   async flushed(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#filling.size > 0) await this.#next.promise;

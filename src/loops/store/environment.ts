@@ -66,7 +66,7 @@ export class Environment {
   }
 
   /**
-   * Writes all changes or none. Resolves when they are on the disk.
+   * Writes all changes or none. Resolves when they are on disk.
    *
    * @throws the system error
    */

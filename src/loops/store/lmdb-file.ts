@@ -43,7 +43,7 @@ export async function markAsBegun(path: string): Promise<void> {
   await writeFile(markOf(path), '');
 }
 
-/** Removes the mark, after the first pages of the file are on the disk. */
+/** Removes the mark, after the first pages of the file are on disk. */
 export async function removeMark(path: string): Promise<void> {
   if (!existsSync(markOf(path))) return;
   const file = await open(path, 'r+');

@@ -24,7 +24,7 @@ export interface Snapshot {
   readonly pageSize: number;
   readonly lastPage: number;
   readonly mapSize: number;
-  /** If true, the meta page was written before its snapshot was known to be on the disk. */
+  /** If true, the meta page was written before its snapshot was known to be on disk. */
   readonly isUnsynced: boolean;
   readonly boot: bigint;
   readonly free: Tree;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { cut, widthOf } from '../../shared/terminal-text.js';
 
-/** Style of a text. Green means success, red failure, yellow attention, cyan running, dim secondary. */
+/** Style of text. Green means success, red failure, yellow attention, cyan running, dim secondary. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 export interface Span {

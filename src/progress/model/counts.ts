@@ -6,7 +6,7 @@ export interface Ended {
   /** Duration in milliseconds. */
   readonly duration: number;
   readonly retries: number;
-  /** The error as a text that is safe for a terminal, or `undefined` if there was no error. */
+  /** The error as text that is safe for a terminal, or `undefined` if there was no error. */
   readonly problem: string | undefined;
 }
 

@@ -8,7 +8,7 @@ export interface Retry {
   readonly most: number;
   /** Start of the next attempt, in milliseconds of the monotonic clock. */
   readonly due: number;
-  /** The error as a text that is safe for a terminal. */
+  /** The error as text that is safe for a terminal. */
   readonly problem: string;
 }
 

@@ -81,7 +81,7 @@ export class Tally {
     return this.kind === undefined && this.outer !== undefined;
   }
 
-  /** The nearest tally of kind `process`: this tally or one around it. */
+  /** The nearest tally of kind `process`: this tally or a surrounding tally. */
   get process(): Tally | undefined {
     return this.kind === 'process' ? this : this.outer?.process;
   }
@@ -116,7 +116,7 @@ export class Tally {
     for (let place: Tally | undefined = this; place !== undefined; place = place.outer) place.live--;
   }
 
-  /** If true, this tally or one around it stands for several activities. Groups inside it share a tally. */
+  /** If true, this tally or a surrounding tally stands for several activities. Groups inside it share a tally. */
   get #isOneOfMany(): boolean {
     for (let place: Tally | undefined = this; place !== undefined; place = place.outer) {
       if (place.begun > 1 || place.kind === 'map') return true;
