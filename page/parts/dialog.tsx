@@ -21,7 +21,7 @@ export function Dialog({ title, children, onClose }: DialogProps) {
     shown?.showModal();
     firstIn(shown)?.focus();
     return () => {
-      // The dialog must be closed first: while it is open, nothing outside can get the focus.
+      // The dialog must be closed first, because nothing outside can get the focus while it is open.
       shown?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };

@@ -47,7 +47,7 @@ export function Failed({ error, onRetry, heading: Heading = 'h2' }: FailedProps)
   );
 }
 
-/** A placeholder of the same size while data is loading. */
+/** A placeholder for data that is still loading. Takes up about the space of the data. */
 export function Skeleton({ rows = 8 }: { readonly rows?: number }) {
   return (
     <div class="skeleton" role="status" aria-label="Loading">

@@ -43,7 +43,7 @@ function titleOf(state: State, since: number | undefined, problem = ''): string 
   return `The engine does not answer: ${visible(problem)}. The page shows the state of ${time}`;
 }
 
-/** A warning above every view while the engine does not answer, because all data shown is then old. */
+/** A warning above every view while the engine does not answer, because all data shown may be out of date. */
 export function EngineAway() {
   const link = useStore(connection);
   const known = useStore(engine);

@@ -6,7 +6,7 @@ import { type Store, useStore } from './store.js';
 export function useKnown<Value>(path: string, store: Store<Value | undefined>) {
   const told = useStore(store);
   const { data, error, reload } = useResource<Value>(path);
-  // A response that arrives is newer than the last event of the stream.
+  // A response is newer than the last event of the stream, so it replaces the state.
   useEffect(() => {
     if (data !== undefined) store.set(data);
   }, [data, store]);

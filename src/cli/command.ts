@@ -53,7 +53,7 @@ function withConfig(command: Command): Command {
   return command.option('--config <file>', 'config file (default: orchestrator.config.* in this directory or above)');
 }
 
-/** Adds the options with the address and the token of a running program. */
+/** Adds the options for the address and the token of a running program. */
 export function withProgram(command: Command): Command {
   return command
     .option('--url <address>', 'address of the program (default: ORCHESTRATOR_URL, or http://127.0.0.1:4300)')

@@ -29,7 +29,7 @@ export const meanings: readonly (readonly [code: ExitCode, meaning: string])[] =
   [exitCodes.terminated, 'ended early by SIGTERM, as with SIGINT'],
 ];
 
-/** An error that ends a command with a certain exit code. */
+/** An error that ends a command with a specific exit code. */
 export class CliError extends Error {
   override readonly name = 'CliError';
 
@@ -72,7 +72,7 @@ const byCode: ReadonlyMap<unknown, ExitCode> = new Map<string, ExitCode>([
   ['ERR_LOOP_STORE', exitCodes.unreachable],
 ]);
 
-/** The exit code of an error. The `code` of the error decides; errors of all layers have one. */
+/** The exit code of an error. Decided by the `code` of the error, because the errors of all layers have a `code`. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   const { code } = Object(error) as { code?: unknown };

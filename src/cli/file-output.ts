@@ -4,7 +4,7 @@ import { isatty } from 'node:tty';
 
 /**
  * A stream to a file that writes each chunk completely or fails. Node's file streams report success even if only part
- * of a chunk fitted on a full disk.
+ * of a chunk fit on a full disk.
  */
 export class FileOutput extends Writable {
   constructor(private readonly descriptor: number) {

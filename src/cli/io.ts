@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** A stream that text is written to, with the properties of a terminal if it is one. */
+/** A stream for text. If the stream is a terminal, it also has the properties of a terminal. */
 export interface Terminal extends Writable {
   readonly isTTY?: boolean | undefined;
   /** Number of columns of the terminal. */

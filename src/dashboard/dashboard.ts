@@ -41,7 +41,10 @@ export interface DashboardOptions {
   readonly origins?: readonly string[] | undefined;
   /** Folder with the page's files, ending with `/`. Default: the folder in the package. */
   readonly assets?: URL | undefined;
-  /** Called with unexpected errors, such as those behind an answer with status 500. Default: errors are dropped. */
+  /**
+   * Called with unexpected errors, such as the errors that cause an answer with status 500. Default: errors are
+   * dropped.
+   */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 

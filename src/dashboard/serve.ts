@@ -58,7 +58,7 @@ const farewell = 500;
  * const { url, token } = await serveDashboard({ distributed: orchestrator });
  * process.stderr.write(`${url}#token=${token}\n`);
  * @throws {ValidationError} if an option is unknown or of the wrong kind
- * @throws {ListenError} if the server cannot listen there
+ * @throws {ListenError} if the server cannot listen on the port
  */
 export async function serveDashboard(options: ServeOptions): Promise<ServedDashboard> {
   const { port = 4_300, host = '127.0.0.1', ...rest } = readServeOptions(options);

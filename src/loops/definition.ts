@@ -9,7 +9,7 @@
  *   `LoopPlan` is a checked source. A `LoopShape` is the part of a plan that other loops need: the queues that the loop
  *   reads and pushes to.
  * - Running: a `Supervisor` owns one loop over all its lives. A `Life` is one execution, from the creation of the
- *   thread or process to its end. A `PooledLoop` is the loop of one life, as its pool sees it (`AsyncLoop`,
+ *   thread or process to its end. A `PooledLoop` is the interface of a pool to the loop of one life (`AsyncLoop`,
  *   `RemoteLoop`). A `LoopManager` drives that loop in the thread or process that the loop lives in.
  * - Surroundings: a `LoopHost` gives a loop its queues, its cursor and a receiver of its events. A `WorkflowHost`
  *   serves all lives of a loop, a `Life` wraps the `WorkflowHost` for one life, and a `RemoteHost` stands in for both
@@ -110,7 +110,7 @@ export type NodeOverflow = Exclude<Overflow, 'drop-oldest'>;
 export type WhenFull = 'wait' | 'drop' | 'fail';
 
 /**
- * A node of a loop as plain data, as it can be written in JSON. The implementation is named by `uses` and looked up in
+ * A node of a loop as plain data that can be written as JSON. The implementation is named by `uses` and looked up in
  * the registry of the loop or orchestrator.
  */
 export interface LoopNodeDefinition {
@@ -118,7 +118,7 @@ export interface LoopNodeDefinition {
   readonly id: string;
   /** Role of the node. Default: taken from the class of the implementation; required for functions. */
   readonly kind?: NodeKind | undefined;
-  /** Name of the implementation in the registry. `queue` and `reader` nodes do not need one. */
+  /** Name of the implementation in the registry. `queue` and `reader` nodes do not need an implementation. */
   readonly uses?: string | undefined;
   /**
    * Options that the node receives in its `LoopNodeConfig`. For `queue` and `reader` nodes: `queue`, the name of the
@@ -191,7 +191,7 @@ export interface LoopSettings {
 }
 
 /**
- * A loop as plain data, as it can be written in JSON. The functions and classes of its nodes come from a registry.
+ * A loop as plain data that can be written as JSON. The functions and classes of its nodes come from a registry.
  * `loop.toDefinition()` creates the data from a loop that was written in code.
  */
 export interface LoopDefinition extends LoopSettings {
@@ -286,7 +286,7 @@ export function isModuleLoop(placed: PlacedLoop): placed is Placement & ModuleLo
 }
 
 /**
- * A workflow as plain data, as it can be written in JSON: loops, and the queues between them. Pass the data to
+ * A workflow as plain data that can be written as JSON: loops, and the queues between them. Pass the data to
  * `WorkflowOrchestrator.load`, with a registry for the implementations of nodes.
  */
 export interface WorkflowDefinition {
@@ -303,8 +303,8 @@ export interface WorkflowDefinition {
 export type Implementation = LoopNodeClass | LoopNodeFunction<never, unknown>;
 
 /**
- * Implementations of nodes by name. A node as data refers to its implementation with `uses`. The registry of a loop
- * takes precedence over the registry of the `WorkflowOrchestrator`.
+ * Implementations of nodes by name. A node that is defined as data refers to its implementation with `uses`. The
+ * registry of a loop takes precedence over the registry of the `WorkflowOrchestrator`.
  */
 export type LoopRegistry = Readonly<Record<string, Implementation>>;
 

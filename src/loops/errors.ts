@@ -18,7 +18,7 @@ export class LoopDefinitionError extends OrchestratorError {
  * `WorkflowOrchestrator.warnings` uses the same shape for queues that several loops read without an explicit `type`.
  */
 export interface LoopFault {
-  /** Description of the fault, with the names that it concerns. */
+  /** Description of the fault, including the names involved. */
   readonly message: string;
   /** Id of the loop with the fault. */
   readonly loopId?: string | undefined;

@@ -30,7 +30,7 @@ export interface LoopEnd {
 
 /**
  * State of a node. `healthy`: its last call completed. `failing`: its last call failed. `retrying`: a call has failed
- * attempts and is being retried. A node that was never called is `healthy`.
+ * at least once and is being retried. A node that was never called is `healthy`.
  */
 export type NodeState = 'healthy' | 'failing' | 'retrying';
 

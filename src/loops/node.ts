@@ -24,8 +24,8 @@ export interface LoopNodeConfig<Options = unknown> {
  */
 export interface Messaging {
   /**
-   * Pushes a value to a queue. Declare the queue with a `push` node of the same loop, so that the checks of the
-   * workflow and the order of a shutdown know about the push. Returns a promise if the push has to wait for room.
+   * Pushes a value to a queue. Returns a promise if the push has to wait for room. Declare the queue with a `push` node
+   * of the same loop, so that the push is considered when the workflow is checked and when loops are stopped in order.
    *
    * @throws {QueueFullError} if the queue is full and its policy is `fail`
    */

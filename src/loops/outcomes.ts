@@ -92,7 +92,7 @@ export function idle(delay?: number): Idle {
  */
 export const done: unique symbol = Symbol.for('orchestrator.loops.done') as never;
 /**
- * Type of the constant `done`, which a producer returns when it has no more values. Useful to write the return type of
- * a producer function by hand.
+ * Type of the constant `done`, which a producer returns when it has no more values. Useful for writing the return type
+ * of a producer function by hand.
  */
 export type Done = typeof done;

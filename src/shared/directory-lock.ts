@@ -8,8 +8,8 @@ import { acquire, type Holder, holderFrom, type LockFiles, sweep } from './lock-
 import { exists, spaceOfPids, statusOf } from './other-processes.js';
 
 /**
- * Thrown when a directory is in use by another process: only one process at a time can open it. `directory` is its
- * path, and `holder` describes the process, such as `process 42 on host-1`.
+ * Thrown when a directory is in use by another process, because only one process at a time can open it. `directory` is
+ * its path, and `holder` describes the process, such as `process 42 on host-1`.
  */
 export class LockedError extends OrchestratorError {
   override readonly name = 'LockedError';
@@ -35,9 +35,9 @@ const moment = 5;
 
 /**
  * Locks a directory for this process. The lock is a file beside the directory that names its holder. A lock is taken
- * over if its holder has died: at once if that is visible from here, or after thirty seconds of silence if the holder
- * was on another machine. A container that restarts counts as another machine, because its host name or pids may
- * differ. Files that dead processes left beside the lock are removed.
+ * over if its holder has died: at once if this machine can see that the holder has died, or after thirty seconds of
+ * silence if the holder was on another machine. A container that restarts counts as another machine, because its host
+ * name or pids may differ. Files that dead processes left beside the lock are removed.
  *
  * @returns a function that releases the lock
  * @throws {LockedError} if another process holds the lock; the message names the holder
@@ -190,7 +190,7 @@ class Disk implements LockFiles {
   claimantOf(name: string): Holder | undefined {
     const [, pid, started, host] = claimName.exec(name.slice(this.lock.length + 1)) ?? [];
     if (pid === undefined) return undefined;
-    // The name contains only a hash of the host, which shows if the host is this one.
+    // The name contains only a hash of the host, which is enough to recognise this host.
     const isHere = host === hashOf(hostname()) || host === hashOf(placeOf(hostname()));
     return { pid: Number(pid), host: isHere ? hostname() : 'elsewhere', started: started || undefined };
   }

@@ -16,8 +16,8 @@ export function formatDuration(milliseconds: number): string {
 }
 
 /**
- * Formats a duration that is still growing. Like `formatDuration`, but without milliseconds, which would change too
- * fast to read.
+ * Formats a duration that is still growing. Like `formatDuration`, but without milliseconds, because they would change
+ * too fast to read.
  */
 export function formatElapsed(milliseconds: number): string {
   if (milliseconds < minute - 50) return `${(Math.max(0, milliseconds) / second).toFixed(1)} s`;

@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-/** The status of a process, as the system reports it (Linux). */
+/** The status of a process, as reported by the system (Linux only). */
 export interface ProcessStatus {
   /** Start time of the process. Distinguishes the process from a later process with the same pid. */
   readonly started: string | undefined;

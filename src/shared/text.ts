@@ -1,6 +1,6 @@
 /**
- * Functions that make texts safe to store and send: databases reject NUL, and UTF-8 cannot represent half of a
- * surrogate pair.
+ * Functions that make text safe to store and send: databases reject NUL, and UTF-8 cannot represent half of a surrogate
+ * pair.
  */
 
 /** Replacement for a character that cannot be stored. */

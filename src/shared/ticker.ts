@@ -1,6 +1,6 @@
 /**
- * Repeats work at an interval. A tick is skipped while the previous one is running. The timer does not keep the program
- * alive.
+ * Repeats work at an interval. A tick is skipped while the previous tick is running. The timer does not keep the
+ * program alive.
  */
 export class Ticker {
   #timer: NodeJS.Timeout | undefined = undefined;

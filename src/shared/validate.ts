@@ -70,8 +70,8 @@ function aWhole(least: number): Reader<number> {
 /**
  * Creates a reader of a limit in milliseconds. The reader returns Infinity for no limit.
  *
- * @param most - the longest allowed limit
- * @param words - the longest limit in words, for messages. Default: its digits
+ * @param most - the highest allowed limit
+ * @param words - the highest allowed limit in words, for messages. Default: its digits
  */
 export function aLimitUpTo(most: number, words = String(most)): Reader<number> {
   const read = orNoLimit(

@@ -5,7 +5,7 @@
 
 import { cut as cutText } from '../shared/text.js';
 
-/** Value that the semantic conventions define for an `error.type` outside the known ones. */
+/** Value that the semantic conventions define for all `error.type`s that are not known. */
 const otherType = '_OTHER';
 
 /**
@@ -19,8 +19,8 @@ const longestMessage = 2_000;
 const longestStack = 8_000;
 
 /**
- * Returns the name of an error's class. After 200 different names in a program, and for anything that is not a name,
- * returns `_OTHER`.
+ * Returns the name of an error's class. Returns `_OTHER` for anything that is not a name, and for new names after 200
+ * different names in a program.
  */
 export function errorTypeOf(error: unknown): string {
   const type = nameOf(error);

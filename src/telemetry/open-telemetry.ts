@@ -22,7 +22,7 @@ type AttributeValue =
 
 /**
  * A source of tracers, for the option `tracerProvider` of `startTelemetry`. Compatible with `TracerProvider` of
- * `@opentelemetry/api`, so a tracer provider of the OpenTelemetry SDK fits.
+ * `@opentelemetry/api`, so a tracer provider of the OpenTelemetry SDK can be passed.
  */
 export interface TracerProvider {
   getTracer(name: string, version?: string, options?: ScopeOptions): Tracer;
@@ -30,7 +30,7 @@ export interface TracerProvider {
 
 /**
  * A source of meters, for the option `meterProvider` of `startTelemetry`. Compatible with `MeterProvider` of
- * `@opentelemetry/api`, so a meter provider of the OpenTelemetry SDK fits.
+ * `@opentelemetry/api`, so a meter provider of the OpenTelemetry SDK can be passed.
  */
 export interface MeterProvider {
   getMeter(name: string, version?: string, options?: ScopeOptions): Meter;

@@ -1,4 +1,4 @@
-/** Calls an observer. If it throws or rejects, the error is ignored. */
+/** Calls an observer. If the observer throws or rejects, the error is ignored. */
 export function quietly(call: () => unknown): void {
   try {
     const returned = call() as { readonly then?: unknown } | null | undefined;

@@ -1,4 +1,4 @@
-/** A reference-counted activity: ends when its last user ends it. */
+/** A reference-counted activity, which ends when its last user ends it. */
 interface Shared {
   users: number;
   readonly end: () => void;

@@ -15,7 +15,7 @@ interface EventLog {
 
 const empty: EventLog = { events: [], hasMore: false, error: undefined, isLoading: true };
 
-/** Reads the events of a run from the beginning. Follows new events once all existing ones have been read. */
+/** Reads the events of a run from the beginning. Follows new events once all existing events have been read. */
 export function useEvents(runId: string) {
   const [log, setLog] = useState<EventLog>(empty);
   const current = useRef(log);

@@ -39,7 +39,7 @@ export function queryOf({ query }: Route): RunsQuery {
   };
 }
 
-/** The query as part of the address. A changed filter starts at the first page. */
+/** The query as part of the address. Changing a filter goes back to the first page. */
 export function addressOf(query: RunsQuery): Record<string, string> {
   const { statuses, workflow, text, range, after, before, order, cursor } = query;
   return {

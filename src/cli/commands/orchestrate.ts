@@ -148,7 +148,9 @@ async function begin(session: Session, owned: Owned, { flags, found, log, ends }
 const queueHelp =
   'declare the queues of the loops in a workflow: export const pipeline = { queues: { orders: { capacity: 10 } }, loops: [poll, work] }';
 
-/** Adds help to the error about undeclared queues: a module may have exported its loops without their queues. */
+/**
+ * Adds help to the error about undeclared queues, because a module may have exported its loops without their queues.
+ */
 function refuse(error: unknown): never {
   const isUndeclared =
     error instanceof LoopDefinitionError && error.faults.some(({ message }) => /not declared/.test(message));

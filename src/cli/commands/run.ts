@@ -131,7 +131,7 @@ async function carryOut(
   return runtime.continue(flow, resume, { ...options, events, signal: session.interruption() });
 }
 
-/** Reports a run that is locked by another process as a conflict: the same command can be tried again later. */
+/** Reports a run that is locked by another process as a conflict, because the same command can be tried again later. */
 function asConflict(error: unknown): never {
   if (error instanceof LockedError) throw new CliError(error.message, exitCodes.conflict);
   throw error;

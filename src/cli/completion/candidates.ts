@@ -7,7 +7,7 @@ export const files = ':files';
  * Returns the candidates for the last word: subcommands, options, and values of options and arguments. All are derived
  * from the tree of commands.
  *
- * @param words - the words of the line without the program; the last is the word to complete, as far as it is typed
+ * @param words - the words of the line without the program; the last is the word to complete, as typed so far
  */
 export function candidates(program: Command, words: readonly string[]): string[] {
   const last = words.at(-1) ?? '';

@@ -12,7 +12,7 @@ export interface ErrorData {
   readonly stack?: string;
 }
 
-/** Maximum number of errors including all causes. Errors may be causes of each other. */
+/** Maximum number of errors including all causes, because errors may be causes of each other. */
 const mostErrors = 50;
 
 /** Maximum length of a thrown value that is not an error, in characters. */

@@ -4,7 +4,7 @@ import { oneLine } from './text.js';
 
 type Style = Parameters<Output['styled']>[0];
 
-/** A column of a table. Its values may be any text: the table makes them harmless. */
+/** A column of a table. Its values may be any text, because the table makes them harmless. */
 export interface Column<Row> {
   readonly title: string;
   readonly value: (row: Row) => string | number | undefined;

@@ -3,7 +3,7 @@ import { isPlainObject } from '../../shared/validate.js';
 import { CliError, type ExitCode, exitCodes, usageError } from '../exit-codes.js';
 import type { Session } from '../session.js';
 
-/** Options with the address and the token of a running program. */
+/** Options for the address and the token of a running program. */
 export interface ProgramFlags {
   readonly url?: string | undefined;
   readonly token?: string | undefined;
@@ -18,7 +18,7 @@ const byCode: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ['unavailable', exitCodes.unreachable],
 ]);
 
-/** Milliseconds that a program may take to answer. Stopping a loop may take ten seconds. */
+/** Milliseconds that a program may take to answer. The limit is high because stopping a loop may take ten seconds. */
 const patience = 60_000;
 
 /** A client of the dashboard's API, over HTTP or within this process. */

@@ -129,7 +129,7 @@ async function readJson(path: string): Promise<unknown> {
     return parseJson(await readFile(path, 'utf8'));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw usageError(`${path} cannot be read`, { cause });
-    // The message may quote the text around the error, such as a password.
+    // The message may quote the text around the error, which could be a password.
     const problem = cause.message.replace(/, .* is not valid JSON$/s, '');
     throw usageError(`${path} cannot be read as JSON: ${problem}`);
   }

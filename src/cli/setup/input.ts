@@ -40,7 +40,7 @@ function isJson(given: string): boolean {
   return /^\s*(?:[{["]|-?\d|(?:true|false|null)\s*$)/.test(given);
 }
 
-/** Parses JSON of a file. Editors and PowerShell may write a byte order mark at the start. */
+/** Parses JSON from a file. Editors and PowerShell may write a byte order mark at the start, which is ignored. */
 export function parseJson(text: string): unknown {
   return JSON.parse(text.replace(/^\uFEFF/, ''));
 }

@@ -18,7 +18,7 @@ export function loopsFrom(
   const values = [...new Set(modules.flatMap((exports) => [...exports.values.values()]))];
   const owners = values.filter((value) => value instanceof WorkflowOrchestrator);
   const workflows = values.filter(isWorkflow);
-  // A loop that is exported beside its workflow is already part of the workflow.
+  // A loop that is exported alongside its workflow is already part of the workflow.
   const placed = new Set<unknown>(workflows.flatMap(({ loops }) => loops));
   const loops = values.filter((value): value is Loop => value instanceof Loop && !placed.has(value));
   const [owner] = owners;

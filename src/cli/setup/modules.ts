@@ -6,7 +6,7 @@ import { isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import { importModule, isTypeScriptProblem } from './typescript.js';
 
-/** Exports of a module, by name, each value once. */
+/** Exports of a module, by name. Each value is listed once. */
 export interface Exports {
   /** Name of the module, as written by the user. For messages. */
   readonly module: string;

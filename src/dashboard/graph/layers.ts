@@ -1,9 +1,9 @@
 import { type Arrangement, gapsOf, margin, type Point, type Sketch } from './arrangement.js';
 
 /**
- * Arranges graphs of any size fast and without recursion. The layer of a node is the length of the longest path to it;
- * within a layer, nodes are placed close to their predecessors. Long edges may run through nodes. The arrangement is
- * computed from top to bottom; for left to right, the axes are swapped.
+ * Arranges graphs of any size quickly and without recursion. The layer of a node is the length of the longest path to
+ * it. Within a layer, nodes are placed close to their predecessors. Long edges may run through nodes. The arrangement
+ * is computed from top to bottom; for left to right, the axes are swapped.
  */
 export function arrangedInLayers(sketch: Sketch): Arrangement {
   const { direction } = sketch;

@@ -79,7 +79,7 @@ export function layoutOf(graph: Graph, { room = { width: 960, height: 480 } }: L
   };
 }
 
-/** Mirrors an arrangement in which most neighbours within a layer stand in reverse order. */
+/** Mirrors an arrangement in which most neighbours within a layer are in reverse order. */
 function inOrder(arranged: Arrangement, direction: Sketch['direction']): Arrangement {
   const [along, across] = direction === 'LR' ? (['x', 'y'] as const) : (['y', 'x'] as const);
   const last = new Map<number, number>();

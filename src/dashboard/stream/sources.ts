@@ -16,8 +16,8 @@ const tick = 500;
 const heartbeat = 15_000;
 
 /**
- * Sources of the streams while there are readers: notifications of the engine and of loops, and regular looks at the
- * rest.
+ * Sources of the events in the streams, active while there are readers: notifications of the engine and of loops, and
+ * regular looks at the rest.
  */
 export class Sources {
   readonly feeds: readonly Feed[];

@@ -27,7 +27,10 @@ export class EngineClock {
     if (tail !== undefined) this.hear(tail.now);
   }
 
-  /** Asks the engine for its time if the last answer is too old. Without any run, the clock of this process is used. */
+  /**
+   * Asks the engine for its time if the last answer is too old. If there are no runs, the clock of this process is
+   * used.
+   */
   async measure(orchestrator: DistributedOrchestrator): Promise<void> {
     if (performance.now() - this.#heardAt < freshFor) return;
     const { runs } = await orchestrator.listRuns({ limit: 1 });

@@ -15,8 +15,8 @@ export interface WorkflowOrchestratorOptions {
   /** Implementations of nodes by name, for loops as data. Default: none. */
   readonly registry?: LoopRegistry | undefined;
   /**
-   * Orchestrator whose hooks, middleware and policies apply to the nodes of loops on the event loop that have no
-   * orchestrator of their own. Default: a new orchestrator for each loop.
+   * Orchestrator whose hooks, middleware and policies apply to the nodes. Used for loops that live on the event loop
+   * and have no orchestrator of their own. Default: a new orchestrator for each loop.
    */
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly orchestrator?: Orchestrator<any> | undefined;

@@ -31,8 +31,8 @@ import { healthOf, metricsOf } from './views.js';
 
 /**
  * Runs a workflow: loads loops and the queues between them, starts, pauses, resumes and stops the loops in their pools,
- * and delivers messages. Emits the events of `WorkflowEvents`. Close the orchestrator at the end, with `close` or
- * `await using`.
+ * and delivers messages. Emits the events of `WorkflowEvents`. When the orchestrator is no longer needed, close it with
+ * `close` or `await using`.
  *
  * @example
  * const orchestrator = new WorkflowOrchestrator().load({
@@ -202,7 +202,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     return metricsOf(this.#loaded.loops, this.#exchange, this.deadLetters);
   }
 
-  /** Possible mistakes in the workflow, which runs despite them. Known after the first start. */
+  /** Possible mistakes in the workflow, which do not prevent it from running. Empty before the first start. */
   get warnings(): readonly LoopFault[] {
     return this.#warnings;
   }

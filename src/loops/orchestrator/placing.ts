@@ -62,7 +62,7 @@ export function isRemote({ pool }: PlacedLoop): boolean {
   return pool === 'thread' || pool === 'process';
 }
 
-/** Places a loop of a module: in a thread, in a process, or on the event loop of this program. */
+/** Places a loop that a module defines: in a thread, in a process, or on the event loop of this program. */
 function inModule(
   placed: PlacedLoop & ModuleLoop,
   field: string,

@@ -10,7 +10,7 @@ export interface StopReport {
   readonly loopId: string;
   /** Reason why the loop ended. */
   readonly reason: LoopEnd['reason'] | 'aborted' | 'terminated' | 'crashed';
-  /** Iterations since the loop was started, including those before crashes and restarts. */
+  /** Iterations since the loop was started, including the iterations before crashes and restarts. */
   readonly iterations: number;
   /** Iterations and calls of non-blocking nodes that did not end. */
   readonly inFlight: number;

@@ -157,7 +157,7 @@ export class RemoteHost implements LoopHost {
     this.#post({ type: 'report', report: manager.metrics() });
   }
 
-  /** Aborts the loop. Pushes that wait fail with `reason`, because the queue may have no reader any more. */
+  /** Aborts the loop. Pushes that wait fail with `reason`, because the queue may no longer have a reader. */
   #abort(reason: Error): void {
     this.#manager?.abort(reason);
     for (const push of this.#pushes) push?.reject(reason);

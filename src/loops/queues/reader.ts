@@ -4,7 +4,7 @@ import type { Message } from '../node.js';
 /** The interface of a queue to its readers. */
 export interface ReadQueue {
   readonly isEmpty: boolean;
-  /** Takes the next message, if the reader may have one. */
+  /** Takes the next message, if the reader is allowed to take one. */
   take(reader: Reader): Message | undefined;
   /** Resolves when a message may be available for this reader, or when no messages are left at all. */
   ready(reader: Reader): Promise<void>;

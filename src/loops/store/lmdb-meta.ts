@@ -45,7 +45,7 @@ const largestMap = 2 ** 46;
 const nothing = 0xffff_ffff_ffff_ffffn;
 
 /**
- * Reads the three snapshots in a file: one in each of the two meta pages, and the last one that is known to be on the
+ * Reads the three snapshots in a file: one in each of the two meta pages, and the last snapshot that is known to be on
  * disk.
  */
 export function snapshotsOf(fd: number, size: number): readonly [Snapshot, Snapshot, Snapshot] {

@@ -43,7 +43,7 @@ export class Pages {
   /**
    * Checks the pages of a value that is too large for a page of a tree.
    *
-   * @returns the bytes of the value, if `isAsked`
+   * @returns the bytes of the value, if `isAsked` is true
    */
   overflow(number: number, count: number, length: number, isAsked: boolean): Buffer | undefined {
     // A value that replaced a larger value keeps the pages of the larger value.

@@ -10,7 +10,7 @@ export interface Ended {
   readonly problem: string | undefined;
 }
 
-/** Counts of all activities of a tally that have ended. Its size does not grow with their number. */
+/** Counts of all activities of a tally that have ended. Takes the same space for any number of activities. */
 export class Counts {
   completed = 0;
   failed = 0;

@@ -4,7 +4,7 @@ import type { Stream } from '../options.js';
 /** Callbacks around every write to a stream. */
 export interface Interceptor {
   before(): void;
-  /** @param isLineOpen - true if the write ended without a line break, `undefined` if unknown */
+  /** @param isLineOpen - true if the write ended without a line break, or `undefined` if this is unknown */
   after(isLineOpen: boolean | undefined): void;
 }
 

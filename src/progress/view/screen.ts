@@ -8,7 +8,10 @@ import { type Intercepted, type Interceptor, intercept } from './intercept.js';
 const hideCursor = '\u001b[?25l';
 const showCursor = '\u001b[?25h';
 const eraseLineAbove = '\u001b[1A\u001b[2K';
-/** Synchronised output: the terminal shows no changes between these two sequences. Terminals without it ignore them. */
+/**
+ * Synchronised output: the terminal shows no changes between these two sequences. Terminals without this feature ignore
+ * the sequences.
+ */
 const holdPicture = '\u001b[?2026h';
 const showPicture = '\u001b[?2026l';
 /**
@@ -132,7 +135,7 @@ export class Screen implements Interceptor {
     this.#drawn = widths;
   }
 
-  /** Draws the last picture again if it still fits, else asks for a new one. */
+  /** Draws the last picture again if it still fits, otherwise requests a new picture. */
   #repeat(): void {
     const { width, height } = this.size;
     const { widths } = this.#picture;
@@ -153,7 +156,7 @@ export class Screen implements Interceptor {
   /** Creates the stream for log-update, which bypasses the interceptor. */
   #past(): NodeJS.WritableStream {
     const past = {
-      // The screen decides itself when to hold the terminal's output.
+      // The screen itself decides when to hold the terminal's output.
       isTTY: false,
       write: (text: string) => this.#write(text),
       // The lines already fit, so log-update must not wrap or cut them.
@@ -170,8 +173,8 @@ export class Screen implements Interceptor {
 
   /**
    * Adapts to the current width of the terminal, and returns true if it changed while lines were drawn. In a terminal
-   * that got narrower, the drawn lines have wrapped and take more lines than were written. The size is read before each
-   * drawing, because the terminal's own event comes later.
+   * that has become narrower, the drawn lines have wrapped and take more lines than were written. The size is read
+   * before each drawing, because the terminal's own event comes later.
    */
   #followSize(): boolean {
     const columns = columnsOf(this.stream);

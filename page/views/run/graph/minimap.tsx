@@ -14,8 +14,8 @@ interface MinimapProps {
 const most: Size = { width: 180, height: 120 };
 
 /**
- * A minimap with the visible area outlined; hidden if the whole graph fits. For mouse and touch only: keys move between
- * nodes.
+ * A minimap with the visible area outlined; hidden if the whole graph fits. For mouse and touch only, because keys move
+ * between nodes.
  */
 export function Minimap({ layout, nodes, camera, room, onMove }: MinimapProps) {
   const seen = { width: room.width / camera.scale, height: room.height / camera.scale };

@@ -61,7 +61,8 @@ async function start(session: Session, fleet: Fleet, workflow: string, flags: St
 }
 
 /**
- * Starts the run, and lists the known workflows if this one is unknown. A command knows only workflows on the engine.
+ * Starts the run. If the workflow is unknown, the error lists the workflows of the engine, because a command knows no
+ * others.
  */
 async function begun({ orchestrator }: Fleet, begin: () => Promise<StartedRun>): Promise<StartedRun> {
   try {

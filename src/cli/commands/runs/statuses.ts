@@ -23,7 +23,7 @@ const styles: Readonly<Record<string, Style>> = {
   cut: 'magenta',
 };
 
-/** The colour of a status. Statuses that need no attention have none. */
+/** The colour of a status. Statuses that need no attention have no colour. */
 export function styleOf(status: string): Style | undefined {
   return Object.hasOwn(styles, status) ? styles[status] : undefined;
 }
