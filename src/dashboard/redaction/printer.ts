@@ -156,7 +156,7 @@ function* entriesOf(value: object): Generator<readonly [string, unknown]> {
   for (const key of Object.keys(value)) yield [key, (value as Record<string, unknown>)[key]];
 }
 
-/** The class name of a value followed by a space, or an empty text if the name is `unsaid`. */
+/** The class name of a value followed by a space, or an empty string if the name is `unsaid`. */
 function nameOf(value: object, unsaid = ''): string {
   const name: unknown = Object(Object.getPrototypeOf(value)).constructor?.name;
   return typeof name !== 'string' || name === unsaid ? '' : `${name} `;
