@@ -53,7 +53,7 @@ export function CopyButton({ text, label = 'Copy' }: { readonly text: string; re
   );
 }
 
-/** Copies text. The clipboard API exists only on pages that were loaded securely. */
+/** Copies text. The clipboard API exists only in secure contexts. */
 async function writeText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

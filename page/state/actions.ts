@@ -90,7 +90,7 @@ export function sendSignal(
   void act({ path: `${runPath(runId)}/signal`, body, done: 'The signal is sent', next, after });
 }
 
-/** Creates a random id. `crypto.randomUUID` exists only on pages that were loaded securely. */
+/** Creates a random id. `crypto.randomUUID` exists only in secure contexts. */
 function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
 }

@@ -25,7 +25,7 @@ interface State<Answer> {
 }
 
 /**
- * Reads a path of the API, and reads it again after each reconnection and each change of the token.
+ * Reads a path of the API, and reads it again after each reconnection and each change of token.
  *
  * @param interval - minimum number of milliseconds between two requests. Default: 500
  */

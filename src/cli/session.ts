@@ -61,8 +61,8 @@ export class Session {
   }
 
   /**
-   * Returns a signal that aborts when the command is asked to end. Its reason is a `CliError` with the exit code for this
-   * case. From the first call on, signals of the system no longer end the program.
+   * Returns a signal that aborts when the command is asked to end. The abort reason is a `CliError` with the exit code
+   * for this case. After the first call, signals of the system no longer end the program.
    */
   interruption(): AbortSignal {
     if (!this.#endsInOrder) {

@@ -28,7 +28,7 @@ export function openStream(): void {
   follow();
 }
 
-/** Requests every change of a run. `undefined` stands for no run. */
+/** Requests every change to a run. `undefined` stands for no run. */
 export function watchRun(runId: string | undefined): void {
   if (runId === run) return;
   run = runId;

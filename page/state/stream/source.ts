@@ -43,7 +43,7 @@ export class Source {
     return this.#state;
   }
 
-  /** Requests every change of these runs. */
+  /** Requests every change to these runs. */
   watch(runs: readonly string[]): void {
     const sorted = [...runs].sort();
     if (this.#client !== undefined && JSON.stringify(sorted) === JSON.stringify(this.#runs)) return;

@@ -103,7 +103,7 @@ export class Sources {
   }
 
   /**
-   * Looks at the overview. Engines usually report changes of runs; if one did not, the run counts reveal the change.
+   * Looks at the overview. Engines usually report changes to runs; if one did not, the run counts reveal the change.
    */
   async #lookOver(): Promise<State> {
     const wasTold = this.#wasTold;

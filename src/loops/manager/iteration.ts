@@ -33,7 +33,7 @@ export class Iteration {
   }
 
   /**
-   * Calls `work` in the trace of the iteration. The trace continues that of the message, if the message has one;
+   * Calls `work` in the trace of the iteration. The trace continues the trace of the message, if the message has one;
    * otherwise a new trace starts.
    */
   traced<Result>(work: () => Result): Result {

@@ -66,8 +66,8 @@ export class Nodes {
 }
 
 /**
- * Returns the policies of a node. The settings of the node override those of its action or, if the node is not an
- * action, those of the orchestrator.
+ * Returns the policies of a node. The settings of the node override the settings of its action or, if the node is not
+ * an action, the settings of the orchestrator.
  */
 function policiesOf({ definition, implementation }: PlannedNode, { core, policies }: Bench): Policies {
   const { retry, timeout } = definition;

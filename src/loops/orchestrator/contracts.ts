@@ -176,7 +176,7 @@ export interface WorkflowHealth {
 }
 
 /**
- * Access to a queue for code outside of loops: `push` adds messages, and `metrics` returns the figures of the queue.
+ * Access to a queue for code outside loops: `push` adds messages, and `metrics` returns the figures of the queue.
  * Returned by `WorkflowOrchestrator.queue(name)`. Usable between the first start and `close`.
  */
 export interface QueueHandle {

@@ -83,7 +83,7 @@ export class Exchange {
   }
 
   /**
-   * Returns a queue for code outside of loops.
+   * Returns a queue for code outside loops.
    *
    * @throws {NotFoundError} for a queue that is not declared
    */
@@ -135,7 +135,7 @@ export class Exchange {
     return this.#queues?.metrics() ?? [];
   }
 
-  /** Rejects further pushes from outside of loops. */
+  /** Rejects further pushes from outside loops. */
   endPushes(): void {
     this.#isClosed = true;
   }

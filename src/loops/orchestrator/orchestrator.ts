@@ -189,7 +189,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Returns a queue for code outside of loops.
+   * Returns a queue for code outside loops.
    *
    * @throws {NotFoundError} for a queue that is not declared
    */

@@ -1,9 +1,9 @@
 import type { LoopEnd } from '../health.js';
 
 /**
- * The end of one loop in a `StopSummary`: the reason, the number of iterations, and the work that did not end. `reason`
- * has three values in addition to those of `LoopEnd`: `aborted` (the timeout passed, or a push waited for room that
- * would never become free), `terminated` (the thread or process was terminated) and `crashed`.
+ * The end of one loop in a `StopSummary`: the reason, the number of iterations, and the work that did not end. In
+ * addition to the reasons of `LoopEnd`, `reason` can be `aborted` (the timeout passed, or a push waited for room that
+ * would never become free), `terminated` (the thread or process was terminated) or `crashed`.
  */
 export interface StopReport {
   /** Id of the loop. */

@@ -16,8 +16,8 @@ const grace = 1_000;
 
 /**
  * Runs one loop over all its lives: starts it, stops it, and restarts it according to its policy when its thread or
- * process crashes. The state is that of the current life. Between two lives the state is `stopped`, `restarting` or
- * `error`.
+ * process crashes. During a life, the state is the state of that life. Between two lives the state is `stopped`,
+ * `restarting` or `error`.
  *
  *     prepared ─► started ─► ended
  *        ▲           │

@@ -18,7 +18,7 @@ export interface ReadQueue {
    *   of the reader, whose deliveries are counted
    */
   giveBack(reader: Reader, ids?: readonly number[]): void;
-  /** Called when a reader has no message left, so that it may take a message that has to be delivered alone. */
+  /** Called when a reader has no message left and may therefore take a message that has to be delivered alone. */
   isFree(): void;
   /** Wakes all readers that wait for a message. */
   wakeAll(): void;

@@ -66,7 +66,7 @@ export class Topic {
     return [...this.#queues.values()].every(({ isEmpty }) => isEmpty);
   }
 
-  /** Figures of all readers together. Depth and age are those of the slowest reader. */
+  /** Figures of all readers together. Depth and age are the figures of the slowest reader. */
   get metrics(): QueueMetrics {
     const all = [...this.#queues.values()].map(({ metrics }) => metrics);
     const most = (field: 'depth' | 'unacknowledged' | 'age' | 'capacity' | 'blocked') =>

@@ -47,7 +47,7 @@ export class Room {
    * Checks that there is room for the given writes.
    *
    * @param inside - returns the size of free pages in the file of the database, in bytes
-   * @throws an error like that of a full disk, if there is less room than the writes may need
+   * @throws an error like the error of a full disk, if there is less room than the writes may need
    */
   async assertFor(writes: readonly Write[], inside: () => number): Promise<void> {
     this.#isCheckFailed = true;

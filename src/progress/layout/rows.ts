@@ -17,7 +17,7 @@ export interface Row {
   readonly details: Details;
 }
 
-/** Limits on the rows of the tree, so that it fits the terminal. */
+/** Limits on the rows, so that the tree fits the terminal. */
 export interface Limits {
   /** Maximum number of ended tallies without failures, per place. */
   readonly ended: number;
@@ -41,7 +41,7 @@ export interface Moment {
 }
 
 /**
- * Minimum running time, in milliseconds, of a task that gets a row of its own although other tasks have the same name.
+ * Minimum running time, in milliseconds, of a task that gets a row of its own even if other tasks have the same name.
  * Rows of faster tasks would only flicker. Tasks that are being retried get a row at once.
  */
 const slow = 1_000;
@@ -93,7 +93,7 @@ function innerOf(tally: Tally, limits: Limits, moment: Moment): readonly Shown[]
 }
 
 /**
- * Returns the tasks that get a row of their own although other tasks have the same name. Tasks that are being retried
+ * Returns the tasks that get a row of their own even if other tasks have the same name. Tasks that are being retried
  * come first.
  */
 function singles({ kind, begun, running, retried, outer }: Tally, { single }: Limits, { now }: Moment): Activity[] {
