@@ -47,7 +47,7 @@ export function Failed({ error, onRetry, heading: Heading = 'h2' }: FailedProps)
   );
 }
 
-/** A placeholder for data that is still loading. Takes up about the space of the data. */
+/** A placeholder for data that is still loading. Takes up about as much space as the data. */
 export function Skeleton({ rows = 8 }: { readonly rows?: number }) {
   return (
     <div class="skeleton" role="status" aria-label="Loading">

@@ -129,8 +129,8 @@ export interface QueueMetrics {
 }
 
 /**
- * The input of a failed node, with the error. Kept so that the work can be replayed with `deadLetters.replay(id)` or
- * removed with `deadLetters.remove(id)`. Failed producers leave no dead letter.
+ * The input of a failed node, with the error. Kept until the work is replayed with `deadLetters.replay(id)`, or the
+ * dead letter is removed with `deadLetters.remove(id)`. Failed producers leave no dead letter.
  */
 export interface DeadLetter {
   /** Number of the dead letter, unique within the workflow. */
@@ -152,8 +152,8 @@ export interface DeadLetter {
 }
 
 /**
- * The fields of a message that its dead letter keeps. Replaying the dead letter pushes `value` to `queue` again, as a new
- * message with a new id.
+ * The fields of a message that its dead letter keeps. Replaying the dead letter pushes `value` to `queue` again, as a
+ * new message with a new id.
  */
 export interface LetterMessage {
   /** Name of the queue. */

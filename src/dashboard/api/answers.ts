@@ -273,6 +273,9 @@ export interface StreamEvents {
   queues: QueuesView;
   loops: LoopsView;
   deadLetters: { readonly total: number };
-  /** Health of the engine. While the engine does not answer, the states of runs, workers and the fleet's queue are unknown. */
+  /**
+   * Health of the engine. While the engine does not answer, the states of runs, workers and the fleet's queue are
+   * unknown.
+   */
   engine: EngineView;
 }

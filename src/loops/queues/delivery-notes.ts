@@ -74,12 +74,12 @@ export class DeliveryNotes {
     return false;
   }
 
-  /** Returns true if the next delivery of a message that was delivered before is recorded. */
+  /** Returns true if the next delivery of an already delivered message is recorded. */
   isAgainNoted(id: number, deliveries: number): boolean {
     return this.#noted === Number.POSITIVE_INFINITY || (!this.#isNoting && this.#counts.get(id) === deliveries + 1);
   }
 
-  /** Records the next delivery of a message that was delivered before, unless another record is being written. */
+  /** Records the next delivery of an already delivered message, unless another record is being written. */
   noteAgain(id: number, deliveries: number): void {
     if (this.#isNoting) return;
     this.#counts.set(id, deliveries + 1);
