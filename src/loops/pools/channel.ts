@@ -56,7 +56,7 @@ export function isInPlaceOfNode(): boolean {
 }
 
 export function openProcess(events: ChannelEvents): Channel {
-  const child = spawn(process.execPath, [...inheritedBy(process.execArgv), '--eval', program], {
+  const child = spawn(process.execPath, evaluating(program), {
     env: { ...process.env, [startedAs]: '1' },
     serialization: 'advanced',
     stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
@@ -89,6 +89,14 @@ export function openProcess(events: ChannelEvents): Channel {
       await gone;
     },
   };
+}
+
+/**
+ * Returns the arguments by which this runtime executes a program. Deno offers `--eval` of Node, too, but a program
+ * given there cannot import modules.
+ */
+function evaluating(text: string): string[] {
+  return 'deno' in process.versions ? ['eval', text] : [...inheritedBy(process.execArgv), '--eval', text];
 }
 
 /**
