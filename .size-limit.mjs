@@ -23,7 +23,7 @@ export default [
   entry('orchestrator/distributed/engine', 'dist/distributed/engine/index.js', '5 kB'),
   entry('orchestrator/distributed/testing', 'dist/distributed/testing/index.js', '105 kB'),
   entry('orchestrator/loops', 'dist/loops/index.js', '47 kB'),
-  entry('orchestrator/telemetry', 'dist/telemetry/index.js', '10.2 kB'),
+  entry('orchestrator/telemetry', 'dist/telemetry/index.js', '10.4 kB'),
   entry('orchestrator/progress', 'dist/progress/index.js', '14 kB'),
   entry('orchestrator/dashboard', 'dist/dashboard/index.js', '148 kB'),
 ];

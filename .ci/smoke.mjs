@@ -1,4 +1,4 @@
-// Checks the installed package. Run on every supported version of Node.
+// Checks the installed package. Run on every supported version of Node, and on Bun and Deno.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -183,4 +183,5 @@ await writeFile(typedFlow, `const one: number = 1;\n${await readFile(smokeFlow, 
 if (process.features.typescript) assert.equal(JSON.parse((await runFlow(typedFlow)).stdout).status, 'completed');
 else await assert.rejects(runFlow(typedFlow), ({ code, stderr }) => code === 2 && /tsx/.test(stderr));
 
-console.log(`smoke: Node ${process.versions.node}`);
+const { bun, deno, node } = process.versions;
+console.log(`smoke: ${bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`}`);

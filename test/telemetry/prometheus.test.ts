@@ -1,11 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, createServer, get } from 'node:http';
+import { Agent, createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { serve } from '@hono/node-server';
+import { diag } from '@opentelemetry/api';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { createRequestListener } from '@remix-run/node-fetch-server';
+import express from 'express';
+import { fastify } from 'fastify';
+import { Hono } from 'hono';
 import { Orchestrator } from 'orchestrator';
 import { Loop } from 'orchestrator/loops';
-import { type PrometheusOptions, prometheusEndpoint } from 'orchestrator/telemetry';
-import { describe, expect, it } from 'vitest';
+import { type MountedPrometheusEndpoint, type PrometheusOptions, prometheusEndpoint } from 'orchestrator/telemetry';
+import { describe, expect, it, vi } from 'vitest';
 import { workflow } from '../loops/support.js';
 import { rejection, settled } from '../support.js';
 import { afterwards, metricsSdk, started, tracingSdk } from './support.js';
@@ -111,11 +119,102 @@ describe('the Prometheus endpoint', () => {
 
   it('rejects options that are unknown or have the wrong type', async () => {
     await expect(prometheusEndpoint({ port: 70_000 })).rejects.toThrow(
-      'port must be a whole number from 0 to 65535, got 70000',
+      'port must be a whole number from 0 to 65535, or null for no server, got 70000',
     );
     await expect(prometheusEndpoint({ path: 'metrics' })).rejects.toThrow(
       'path must be a path that begins with a slash',
     );
+    await expect(prometheusEndpoint({ port: null, path: '/metrics' } as never)).rejects.toThrow(
+      'path has no effect with port: null, because the endpoint does not listen: leave it out',
+    );
     await expect(prometheusEndpoint({ hosts: '' } as never)).rejects.toThrow('hosts is unknown');
   });
 });
+
+describe('a Prometheus endpoint without a server', () => {
+  async function mounted() {
+    const opened = await prometheusEndpoint({ port: null });
+    afterwards(() => opened.close());
+    const orchestrator = new Orchestrator({ name: 'order' });
+    await orchestrator.action(async () => 1, { name: 'charge' })();
+    await settled();
+    return opened;
+  }
+
+  const servers: Record<string, (endpoint: MountedPrometheusEndpoint) => Promise<string>> = {
+    'node:http': ({ handler }) => urlOf(createServer(handler).listen(0, '127.0.0.1')),
+    express: ({ handler }) => urlOf(express().get('/metrics', handler).listen(0, '127.0.0.1')),
+    'express, below a path': ({ handler }) => urlOf(express().use('/metrics', handler).listen(0, '127.0.0.1')),
+    fastify: async ({ handler }) => {
+      const app = fastify({ forceCloseConnections: true });
+      app.get('/metrics', (request, reply) => void handler(request.raw, reply.hijack().raw));
+      afterwards(() => app.close());
+      return app.listen({ port: 0, host: '127.0.0.1' });
+    },
+    hono: async (endpoint) => {
+      const app = new Hono().get('/metrics', (context) => endpoint.fetch(context.req.raw));
+      return urlOf(serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server);
+    },
+    'a route handler of Next': ({ fetch: GET }) =>
+      urlOf(createServer(createRequestListener((request) => GET(request))).listen(0, '127.0.0.1')),
+  };
+
+  for (const [name, open] of Object.entries(servers)) {
+    it(`is mounted in ${name}`, async () => {
+      const opened = await mounted();
+      const url = `${await open(opened)}/metrics`;
+      const response = await fetch(url);
+      expect([response.status, response.headers.get('content-type')]).toEqual([
+        200,
+        'text/plain; version=0.0.4; charset=utf-8',
+      ]);
+      expect(await response.text()).toMatch(/^orchestrator_task_attempts_total\{.*"charge".*\} 1$/m);
+      const head = await fetch(url, { method: 'HEAD' });
+      expect([head.status, await head.text()]).toEqual([200, '']);
+      await opened.close();
+      expect((await fetch(url)).status).toBe(503);
+    });
+  }
+
+  it('listens nowhere, refuses other methods, and takes a call without a request as GET', async () => {
+    const opened = await mounted();
+    expect(opened).not.toHaveProperty('url');
+    const refused = await opened.fetch(new Request('http://localhost/', { method: 'POST' }));
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    expect((await opened.fetch()).status).toBe(200);
+  });
+
+  it('answers 500 if metrics cannot be collected, and tells the diagnostics of OpenTelemetry why', async () => {
+    const errors: unknown[][] = [];
+    diag.setLogger({ ...console, verbose: () => {}, error: (...args) => void errors.push(args) });
+    afterwards(() => diag.disable());
+    const { fetch: ask } = await mounted();
+    const cause = new Error('no metrics');
+    vi.spyOn(PrometheusExporter.prototype, 'collect').mockRejectedValueOnce(cause);
+    expect([(await ask()).status, errors]).toEqual([500, [['metrics for Prometheus cannot be collected', cause]]]);
+    expect((await ask()).status).toBe(200);
+  });
+
+  it('leaves a response alone that the server has sent meanwhile', async () => {
+    const { handler } = await mounted();
+    const url = await urlOf(
+      createServer((request, response) => {
+        handler(request, response);
+        response.writeHead(503).end('too late');
+      }).listen(0, '127.0.0.1'),
+    );
+    const response = await fetch(url);
+    expect([response.status, await response.text()]).toEqual([503, 'too late']);
+  });
+
+  it('is there beside a server of its own, too', async () => {
+    const { fetch: ask } = await endpoint();
+    expect((await ask()).status).toBe(200);
+  });
+});
+
+async function urlOf(server: Server): Promise<string> {
+  if (!server.listening) await once(server, 'listening');
+  afterwards(() => server.close().closeAllConnections());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import type * as api from '@opentelemetry/api';
 import { metrics, trace } from '@opentelemetry/api';
 import { MeterProvider as SdkMeterProvider } from '@opentelemetry/sdk-metrics';
@@ -53,5 +54,15 @@ describe('types of the OpenTelemetry API in ours', () => {
     orders.add(1, { shop: 'north' });
     // @ts-expect-error the counter has attributes of its own
     orders.add(1, { shop: 2 });
+  });
+
+  it('have a Prometheus endpoint with an address only if it listens', async () => {
+    expectTypeOf((await prometheusEndpoint({ port: 0 })).url).toEqualTypeOf<string>();
+    const mounted = await prometheusEndpoint({ port: null });
+    expectTypeOf(mounted).not.toHaveProperty('url');
+    createServer(mounted.handler);
+    expectTypeOf(mounted.fetch).toBeCallableWith(new Request('http://localhost/'));
+    // @ts-expect-error without a server there is no path
+    void prometheusEndpoint({ port: null, path: '/metrics' });
   });
 });

@@ -56,7 +56,7 @@ export function isInPlaceOfNode(): boolean {
 }
 
 export function openProcess(events: ChannelEvents): Channel {
-  const child = spawn(process.execPath, [...inheritedBy(process.execArgv), '--eval', program], {
+  const child = spawn(process.execPath, evaluating(program), {
     env: { ...process.env, [startedAs]: '1' },
     serialization: 'advanced',
     stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
@@ -92,8 +92,16 @@ export function openProcess(events: ChannelEvents): Channel {
 }
 
 /**
- * Prepares this end of the pipe through which a child process notices that its parent is gone. The pipe must not keep
- * this program alive.
+ * Returns the arguments by which this runtime executes a program. Deno offers `--eval` of Node, too, but a program
+ * given there cannot import modules.
+ */
+function evaluating(text: string): string[] {
+  return 'deno' in process.versions ? ['eval', text] : [...inheritedBy(process.execArgv), '--eval', text];
+}
+
+/**
+ * Prepares this end of the pipe by which a child process notices that its parent is gone. The pipe must not keep this
+ * program alive.
  */
 function watched(end: unknown): void {
   const socket = end as { unref?(): void; on(event: 'error', listener: () => void): void } | null | undefined;
