@@ -21,6 +21,9 @@ export interface TimeoutOptions<Args extends readonly unknown[] = readonly unkno
   /**
    * Returns the result of a task that would otherwise fail with its own `TimeoutError`. Called with the task's
    * arguments. `null` for none. Default: the task rejects with the `TimeoutError`.
+   *
+   * @deprecated Use the option `fallback` of the action, which stands beside `timeout` and answers every failure. For the
+   *   failures that this option answers: `fallbackOn: (error) => error instanceof TimeoutError`.
    */
   readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | null | undefined;
 }

@@ -1,0 +1,43 @@
+import { types } from 'node:util';
+import { kindOf, ValidationError } from '../shared/errors.js';
+import { isPlainObject } from '../shared/validate.js';
+
+/** Deepest nesting of arguments that are compared. Also ends the search in values that contain themselves. */
+const deepest = 100;
+
+/** First character of keys that were written as text. Strings that begin with it are written, too. */
+const written = '\0';
+
+/**
+ * Returns the key of a call: the same for equal values, and for no others. A single primitive is its own key. Several
+ * values, plain objects, arrays and Dates are written as text, in which the order of properties does not matter.
+ *
+ * @throws {ValidationError} if a value is of another kind
+ */
+export function keyOf(values: readonly unknown[], subject: string): unknown {
+  const [only] = values;
+  const isPrimitive = typeof only !== 'object' && typeof only !== 'function';
+  if (values.length === 1 && isPrimitive && !(typeof only === 'string' && only.startsWith(written))) return only;
+  return written + values.map((value) => write(value, subject, 0)).join();
+}
+
+function write(value: unknown, subject: string, depth: number): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) return String(value);
+  if (types.isDate(value)) return `@${value.getTime()}`;
+  if (depth === deepest) throw incomparable(subject, `a value that is nested more than ${deepest} deep`);
+  const inner = (one: unknown) => write(one, subject, depth + 1);
+  if (Array.isArray(value)) return `[${Array.from(value, inner)}]`;
+  if (!isPlainObject(value) || Object.getOwnPropertySymbols(value).length > 0) {
+    throw incomparable(subject, typeof value === 'symbol' ? 'a symbol' : kindOf(value));
+  }
+  const names = Object.keys(value).sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${inner(value[name])}`)}}`;
+}
+
+function incomparable(subject: string, kind: string): ValidationError {
+  return new ValidationError(
+    `share of "${subject}" compares primitives, plain objects, arrays and Dates, got ${kind}: give share.key, a function from the arguments to one of these`,
+  );
+}
