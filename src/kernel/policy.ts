@@ -162,7 +162,7 @@ function withPolicy(policy: Policy, next: Work, isTimed: boolean): Work {
     const { args, name, attempt: number } = task;
     const call: PolicyCall = Object.assign(handed.signal, { signal: handed.signal, args, name, attempt: number });
     const attempts = new Set<Cancellation>();
-    let reason: unknown = new DOMException('the policy of the task has settled', 'AbortError');
+    let reason: unknown;
     if (isTimed) beginWait(task);
     try {
       return await policy.execute((context?: unknown) => {
@@ -176,7 +176,8 @@ function withPolicy(policy: Policy, next: Work, isTimed: boolean): Work {
     } finally {
       endWait(task);
       handed.close();
-      for (const left of attempts) left.abort(reason);
+      for (const left of attempts)
+        left.abort(reason ?? new DOMException('the policy of the task has settled', 'AbortError'));
     }
   };
 }

@@ -15,7 +15,7 @@ const written = '\0';
  * @throws {ValidationError} if a value is of another kind
  */
 export function keyOf(values: readonly unknown[], subject: string): unknown {
-  const [only] = values;
+  const only = values[0];
   const isPrimitive = typeof only !== 'object' && typeof only !== 'function';
   if (values.length === 1 && isPrimitive && !(typeof only === 'string' && only.startsWith(written))) return only;
   return written + values.map((value) => write(value, subject, 0)).join();

@@ -88,8 +88,11 @@ const flightsByCancellation = new WeakMap<Cancellation, Flight>();
  * work is in this run, but outside of the groups and attempts of its callers.
  */
 export class Sharing {
+  /** Calls without a receiver, of all runs. */
+  readonly #plain = noCalls();
   readonly #ofReceiver = new WeakMap<object, WeakMap<object, Calls>>();
   readonly #isOfRun: boolean;
+  readonly #max: number;
 
   constructor(
     private readonly core: Core,
@@ -98,6 +101,7 @@ export class Sharing {
     private readonly next: Work,
   ) {
     this.#isOfRun = options.ttl === 'run';
+    this.#max = options.max ?? (this.#isOfRun ? Infinity : 1000);
   }
 
   /** Returns the result that is kept for a call, or `undefined` if there is none or the arguments are not valid. */
@@ -105,7 +109,7 @@ export class Sharing {
     const calls = this.#callsOf(self, process);
     if (!calls?.kept.size) return undefined;
     try {
-      return keptIn(calls, this.#keyOf(args));
+      return keptIn(calls, this.#keyOf(args), this.#max < Infinity);
     } catch {
       return undefined;
     }
@@ -117,7 +121,7 @@ export class Sharing {
     const calls = this.#callsOf(task.self, process);
     if (calls === undefined || process === undefined) return this.next(task, scope);
     const key = this.#keyOf(task.args);
-    const kept = keptIn(calls, key);
+    const kept = keptIn(calls, key, this.#max < Infinity);
     if (kept !== undefined) return kept;
     const known = calls.flights.get(key);
     if (known !== undefined) return isWithin(scope, known) ? this.next(task, scope) : known.join({ task, scope });
@@ -125,13 +129,13 @@ export class Sharing {
   };
 
   /** Returns the calls that a call is compared with. A receiver that is a primitive has none. */
-  #callsOf(self: unknown = none, process: Process | undefined): Calls | undefined {
+  #callsOf(self: unknown, process: Process | undefined): Calls | undefined {
+    if (self === undefined && !this.#isOfRun) return this.#plain;
     const owner = this.#isOfRun ? process : none;
-    if (owner === undefined || (typeof self !== 'object' && typeof self !== 'function') || self === null) {
-      return undefined;
-    }
-    const ofOwner = getOrMake(this.#ofReceiver, self, () => new WeakMap<object, Calls>());
-    return getOrMake(ofOwner, owner, () => ({ flights: new Map(), kept: new Map() }));
+    const receiver = self ?? none;
+    if (owner === undefined || (typeof receiver !== 'object' && typeof receiver !== 'function')) return undefined;
+    const ofReceiver = getOrMake(this.#ofReceiver, receiver, () => new WeakMap<object, Calls>());
+    return getOrMake(ofReceiver, owner, noCalls);
   }
 
   #keyOf(args: readonly unknown[]): unknown {
@@ -192,15 +196,19 @@ export class Sharing {
   }
 
   #keep({ kept }: Calls, key: unknown, result: Promise<unknown>): void {
-    const { ttl = 0, max = this.#isOfRun ? Infinity : 1000 } = this.options;
+    const { ttl = 0 } = this.options;
     if (ttl === 0) return;
     const now = performance.now();
     kept.set(key, { result, until: ttl === 'run' ? Infinity : now + ttl });
     for (const [oldest, { until }] of kept) {
-      if (until > now && kept.size <= max) break;
+      if (until > now && kept.size <= this.#max) break;
       kept.delete(oldest);
     }
   }
+}
+
+function noCalls(): Calls {
+  return { flights: new Map(), kept: new Map() };
 }
 
 function getOrMake<Value>(map: WeakMap<object, Value>, key: object, make: () => Value): Value {
@@ -211,11 +219,13 @@ function getOrMake<Value>(map: WeakMap<object, Value>, key: object, make: () => 
   return made;
 }
 
-function keptIn({ kept }: Calls, key: unknown): Promise<unknown> | undefined {
+function keptIn({ kept }: Calls, key: unknown, isOrdered: boolean): Promise<unknown> | undefined {
   const found = kept.get(key);
   if (found === undefined) return undefined;
+  const isExpired = found.until < Infinity && found.until <= performance.now();
+  if (!isExpired && !isOrdered) return found.result;
   kept.delete(key);
-  if (found.until <= performance.now()) return undefined;
+  if (isExpired) return undefined;
   kept.set(key, found);
   return found.result;
 }
