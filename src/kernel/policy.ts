@@ -17,7 +17,7 @@ import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, wit
  * This signal then aborts the attempt, too.
  *
  * @example
- * const breakers = new Map<unknown, CircuitBreakerPolicy>(); // one for each tenant, the first argument
+ * // A circuit breaker for each tenant, the first argument.
  * const policy: Policy = { execute: (fn, { args: [tenant] }) => breakerOf(tenant).execute(fn) };
  */
 export interface Policy {
