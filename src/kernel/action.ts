@@ -162,11 +162,9 @@ function calledOnce(definition: Definition, sharing: Sharing): AnyFunction {
   return function (this: unknown, ...args: unknown[]) {
     const scope = ownScope();
     const process = processOf(core, scope);
-    const isPlain =
-      scope === undefined || process === undefined
-        ? !isRunSeen(core)
-        : !scope.cancellation.closed && !scope.cancellation.aborted;
-    const kept = isPlain && !isSeen(core) ? sharing.kept(args, this, process) : undefined;
+    const isOpen = scope === undefined || !(scope.cancellation.closed || scope.cancellation.aborted);
+    const isPlain = isOpen && !isSeen(core) && (process !== undefined || !isRunSeen(core));
+    const kept = isPlain ? sharing.kept(args, this, process) : undefined;
     return kept ?? perform(definition, args, this);
   };
 }

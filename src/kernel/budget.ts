@@ -25,6 +25,11 @@ export function readBudget(value: unknown, field: string): RetryBudget {
   return value instanceof RetryBudget ? value : new RetryBudget(readBudgetOptions(value, field));
 }
 
+/** Returns the budget of validated options. */
+export function budgetOf({ budget }: { readonly budget?: unknown }): RetryBudget | undefined {
+  return (budget as RetryBudget | null | undefined) ?? undefined;
+}
+
 /** Length of the window, in seconds. */
 const span = 10;
 

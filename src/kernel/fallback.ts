@@ -33,7 +33,7 @@ export type Fallback<Args extends readonly unknown[] = readonly unknown[], Resul
   ...args: Args
 ) => Result;
 
-/** One fallback, or several that are tried in order. */
+/** A fallback, or several that are tried in order. */
 export type Fallbacks<Args extends readonly unknown[] = readonly unknown[], Result = unknown> =
   | Fallback<Args, Result>
   | readonly Fallback<Args, Result>[];

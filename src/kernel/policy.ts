@@ -2,10 +2,11 @@ import { aValue, orNoLimit, orNone, type Reader, type Schema } from '../shared/v
 import { Cancellation, cancellationOf } from './cancellation.js';
 import { type StoredFallback, withFallbacks } from './fallback.js';
 import { enter, type Scope } from './process.js';
-import { isRetried, type RetryOptions, readRetry, withRetry, withUntil } from './retry.js';
+import { isRetried, type RetryOptions, readRetry, withRetry } from './retry.js';
 import type { StoredShare } from './share.js';
 import { beginWait, endWait, type Task, type Work, waitedFor } from './task.js';
 import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, withLimit } from './timeout.js';
+import { withUntil } from './until.js';
 
 /**
  * An object that executes a function, such as a circuit breaker, a bulkhead or a rate limiter. The policies of

@@ -10,10 +10,10 @@ import {
   longestDelay,
   orNone,
 } from '../shared/validate.js';
-import { type RetryBudget, type RetryBudgetOptions, readBudget } from './budget.js';
+import { budgetOf, type RetryBudgetOptions, readBudget } from './budget.js';
 import type { Cancellation } from './cancellation.js';
 import { retryChannel } from './channels.js';
-import { AbortError, failureOf, isAbortError, RetryError } from './errors.js';
+import { failureOf, isAbortError } from './errors.js';
 import type { TaskRetryEvent } from './events.js';
 import { notify } from './hooks.js';
 import type { Scope } from './process.js';
@@ -256,26 +256,6 @@ export async function announce({ core, record }: Task, retry: Retry): Promise<vo
   const event: TaskRetryEvent = { ...record, attempt: attemptNumber, retriesLeft, delay, error };
   if (retryChannel.hasSubscribers) retryChannel.publish(event);
   await notify(core.hooks.onTaskRetry, event);
-}
-
-/** Turns results that `until` does not accept into failures. */
-export function withUntil(until: (result: unknown) => boolean | Promise<boolean>, next: Work): Work {
-  return async (task, scope) => {
-    const result = await next(task, scope);
-    let isRight: boolean;
-    try {
-      isRight = await until(result);
-    } catch (thrown) {
-      throw new AbortError(failureOf(thrown, task.name));
-    }
-    if (!isRight) throw new RetryError(task.name, task.attempt, result);
-    return result;
-  };
-}
-
-/** Returns the budget of validated options. */
-export function budgetOf({ budget }: RetryOptions): RetryBudget | undefined {
-  return (budget as RetryBudget | null | undefined) ?? undefined;
 }
 
 /** If true, the options have an effect: they allow retries, or `onFailedAttempt` has to be called. */

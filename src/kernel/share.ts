@@ -104,7 +104,7 @@ export class Sharing {
     this.#max = options.max ?? (this.#isOfRun ? Infinity : 1000);
   }
 
-  /** Returns the result that is kept for a call, or `undefined` if there is none or the arguments are not valid. */
+  /** Returns the result that is kept for a call, or `undefined` if no result is kept or the arguments are not valid. */
   kept(args: readonly unknown[], self: unknown, process: Process | undefined): Promise<unknown> | undefined {
     const calls = this.#callsOf(self, process);
     if (!calls?.kept.size) return undefined;

@@ -1,7 +1,8 @@
+import { budgetOf } from '../../kernel/budget.js';
 import { failureOf, isAbortError } from '../../kernel/errors.js';
 import type { Elsewhere } from '../../kernel/policy.js';
 import type { Scope } from '../../kernel/process.js';
-import { type Attempts, announce, budgetOf, decide, type RetryOptions, withRetry } from '../../kernel/retry.js';
+import { type Attempts, announce, decide, type RetryOptions, withRetry } from '../../kernel/retry.js';
 import type { Task, Work } from '../../kernel/task.js';
 import { callIn } from './node-call.js';
 
