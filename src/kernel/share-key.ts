@@ -18,22 +18,28 @@ export function keyOf(values: readonly unknown[], subject: string): unknown {
   const only = values[0];
   const isPrimitive = typeof only !== 'object' && typeof only !== 'function';
   if (values.length === 1 && isPrimitive && !(typeof only === 'string' && only.startsWith(written))) return only;
-  return written + values.map((value) => write(value, subject, 0)).join();
+  let key = written;
+  for (const value of values) key += `${write(value, subject, 0)},`;
+  return key;
 }
 
 function write(value: unknown, subject: string, depth: number): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+  // With its length in front, a string needs no quotation of the characters in it.
+  if (typeof value === 'string') return `${value.length}"${value}`;
+  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
+    return `${value}`;
   if (typeof value === 'bigint') return `${value}n`;
-  if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) return String(value);
   if (types.isDate(value)) return `@${value.getTime()}`;
   if (depth === deepest) throw incomparable(subject, `a value that is nested more than ${deepest} deep`);
-  const inner = (one: unknown) => write(one, subject, depth + 1);
-  if (Array.isArray(value)) return `[${Array.from(value, inner)}]`;
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => write(item, subject, depth + 1))}]`;
   if (!isPlainObject(value) || Object.getOwnPropertySymbols(value).length > 0) {
     throw incomparable(subject, typeof value === 'symbol' ? 'a symbol' : kindOf(value));
   }
-  const names = Object.keys(value).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${inner(value[name])}`)}}`;
+  let text = '{';
+  for (const name of Object.keys(value).sort()) {
+    text += `${name.length}"${name}:${write(value[name], subject, depth + 1)},`;
+  }
+  return `${text}}`;
 }
 
 function incomparable(subject: string, kind: string): ValidationError {

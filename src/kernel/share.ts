@@ -68,6 +68,8 @@ interface Calls {
   readonly flights: Map<unknown, Flight>;
   /** Results by key, the least recently used first. */
   readonly kept: Map<unknown, Kept>;
+  /** Key of the result that was used last. */
+  latest: unknown;
 }
 
 /** Stands in the maps of calls for no receiver and no run. */
@@ -195,20 +197,20 @@ export class Sharing {
     }
   }
 
-  #keep({ kept }: Calls, key: unknown, result: Promise<unknown>): void {
+  #keep(calls: Calls, key: unknown, result: Promise<unknown>): void {
     const { ttl = 0 } = this.options;
     if (ttl === 0) return;
     const now = performance.now();
-    kept.set(key, { result, until: ttl === 'run' ? Infinity : now + ttl });
-    for (const [oldest, { until }] of kept) {
-      if (until > now && kept.size <= this.#max) break;
-      kept.delete(oldest);
+    use(calls, key, { result, until: ttl === 'run' ? Infinity : now + ttl });
+    for (const [oldest, { until }] of calls.kept) {
+      if (until > now && calls.kept.size <= this.#max) break;
+      calls.kept.delete(oldest);
     }
   }
 }
 
 function noCalls(): Calls {
-  return { flights: new Map(), kept: new Map() };
+  return { flights: new Map(), kept: new Map(), latest: undefined };
 }
 
 function getOrMake<Value>(map: WeakMap<object, Value>, key: object, make: () => Value): Value {
@@ -219,15 +221,22 @@ function getOrMake<Value>(map: WeakMap<object, Value>, key: object, make: () => 
   return made;
 }
 
-function keptIn({ kept }: Calls, key: unknown, isOrdered: boolean): Promise<unknown> | undefined {
+function keptIn(calls: Calls, key: unknown, isOrdered: boolean): Promise<unknown> | undefined {
+  const { kept } = calls;
   const found = kept.get(key);
   if (found === undefined) return undefined;
-  const isExpired = found.until < Infinity && found.until <= performance.now();
-  if (!isExpired && !isOrdered) return found.result;
-  kept.delete(key);
-  if (isExpired) return undefined;
-  kept.set(key, found);
+  if (found.until < Infinity && found.until <= performance.now()) {
+    kept.delete(key);
+    return undefined;
+  }
+  if (isOrdered && calls.latest !== key) use(calls, key, found);
   return found.result;
+}
+
+function use(calls: Calls, key: unknown, result: Kept): void {
+  calls.kept.delete(key);
+  calls.kept.set(key, result);
+  calls.latest = key;
 }
 
 /** Work that equal calls have in common, while it runs. */

@@ -529,6 +529,23 @@ describe('share', () => {
     expect(await await late.promise).toEqual(new Error('stop'));
   });
 
+  it('answers nothing for another orchestrator in a run that is aborted', async () => {
+    const act = new Orchestrator().action(() => 1, { share: { ttl: Infinity } });
+    await act();
+    const controller = new AbortController();
+    const late = deferred<Promise<unknown>>();
+    const running = new Orchestrator().run(
+      async () => {
+        controller.abort(new Error('stop'));
+        late.resolve(rejection(act()));
+        await deferred().promise;
+      },
+      { signal: controller.signal },
+    );
+    expect(await rejection(running)).toEqual(new Error('stop'));
+    expect(await await late.promise).toEqual(new Error('stop'));
+  });
+
   it('lets middleware see each call', async () => {
     const orchestrator = new Orchestrator();
     let seen = 0;
