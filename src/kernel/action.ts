@@ -59,9 +59,9 @@ export interface ActionOptions<
   readonly fallbackOn?: ((error: Error) => boolean) | null | undefined;
   /**
    * Makes equal calls one call. `true` for equal calls in flight, `'run'` for all equal calls of one run, milliseconds
-   * for which a result is kept, or an object of these and other options. The function is called once, in a run of its own (with `'run'`, in the run
-   * of its callers); each call remains a task with its own hooks. The calls get the same object as result. `null` or
-   * `false` for none. Default: none.
+   * for which a result is kept, or an object of these and other options. The function is called once, in a run of its
+   * own (with `'run'`, in the run of its callers). Each call remains a task with its own hooks. All calls get the same
+   * object as result. `null` or `false` for none. Default: none.
    */
   readonly share?: boolean | 'run' | number | ShareOptions<Args> | null | undefined;
 }
