@@ -61,6 +61,12 @@ function singleCalls() {
       { name: 'floor', call: floor(add, [], []), against: 'bare async call' },
       { name: 'action', call: plain.action(add), against: 'floor', target: { atMost: 1.5 } },
       {
+        name: 'action with share, of a kept result',
+        call: plain.action(add, { share: { ttl: Infinity, key: (left) => left } }),
+        against: 'action',
+        target: { atMost: 1 },
+      },
+      {
         name: 'action, run with a signal',
         call: plain.action(add),
         around: (work) => plain.run(work, { signal }),

@@ -39,5 +39,5 @@ const options = { name: 'askTheChef', retry: 1, timeout: { attempt: 20, total: 5
 const askTheChef = orchestrator.action(() => sleep(10_000, 'well done', { signal: orchestrator.signal }), options);
 await assert.rejects(askTheChef(), (error) => error instanceof TimeoutError && error.limit === 20);
 
-const askAnyone = orchestrator.withOptions(askTheChef, { timeout: { fallback: () => 'as usual' } });
+const askAnyone = orchestrator.withOptions(askTheChef, { fallback: () => 'as usual' });
 console.log(`The chef says: ${await askAnyone()}.`);

@@ -1,5 +1,6 @@
 export type { Action, ActionOptions } from './kernel/action.js';
-export { AbortError, ParallelError, TimeoutError } from './kernel/errors.js';
+export type { RetryBudgetOptions } from './kernel/budget.js';
+export { AbortError, ParallelError, RetryError, TimeoutError } from './kernel/errors.js';
 export type {
   GroupRecord,
   HookErrorEvent,
@@ -14,6 +15,7 @@ export type {
   TaskRetryEvent,
 } from './kernel/events.js';
 export { Orchestrator } from './kernel/face.js';
+export type { Fallback, FallbackCall, FallbackResult, Fallbacks } from './kernel/fallback.js';
 export type { Hook, HookOptions, Middleware, MiddlewareOptions } from './kernel/hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './kernel/instrumentation.js';
 export type { OrchestratorOptions } from './kernel/orchestrator.js';
@@ -24,9 +26,10 @@ export type {
   ParallelOptions,
   ParallelResults,
 } from './kernel/parallel.js';
-export type { Policy, PolicyOptions } from './kernel/policy.js';
+export type { Policy, PolicyCall, PolicyOptions } from './kernel/policy.js';
 export type { RetryContext, RetryOptions } from './kernel/retry.js';
 export type { CurrentProcess, RunOptions } from './kernel/run.js';
+export type { ShareOptions } from './kernel/share.js';
 export type { TimeoutOptions } from './kernel/timeout.js';
 export { OrchestratorError, ValidationError } from './shared/errors.js';
 export type { Logger } from './shared/logger.js';

@@ -1,8 +1,9 @@
 import { isPromiseLike } from '../shared/promise-like.js';
-import { type AnyFunction, aFunction, aName, anObjectOf, invalid } from '../shared/validate.js';
+import { type AnyFunction, aFunction, aName, anObjectOf, invalid, orNone } from '../shared/validate.js';
 import { untilAborted } from './cancellation.js';
-import { retryChannel, taskChannel } from './channels.js';
+import { processChannel, retryChannel, taskChannel } from './channels.js';
 import type { TaskRecord } from './events.js';
+import { actions, type Fallbacks, readFallback } from './fallback.js';
 import type { Middleware } from './hooks.js';
 import { isWatched, watched } from './instrumentation.js';
 import { asFailure, live } from './lifecycle.js';
@@ -18,6 +19,7 @@ import {
 } from './policy.js';
 import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope, stateIn } from './process.js';
 import { run } from './run.js';
+import { readShare, type ShareOptions, Sharing } from './share.js';
 import { RunningTask, type Task, type Work } from './task.js';
 
 /**
@@ -27,9 +29,13 @@ import { RunningTask, type Task, type Work } from './task.js';
  * @example
  * const options: ActionOptions = { name: 'fetchUser', retry: 3, timeout: { attempt: 2_000, total: 10_000 } };
  */
-// biome-ignore lint/suspicious/noExplicitAny: options in a variable must fit every action
-export interface ActionOptions<Args extends readonly unknown[] = any[], Result = any>
-  extends PolicyOptions<Args, Result> {
+// biome-ignore-start lint/suspicious/noExplicitAny: options in a variable must fit every action
+export interface ActionOptions<
+  Args extends readonly unknown[] = any[],
+  Result = any,
+  Instead extends Fallbacks<Args> | null = any,
+> extends PolicyOptions<Args, Result> {
+  // biome-ignore-end lint/suspicious/noExplicitAny: see above
   /** Name of the action's tasks, in hooks, errors and telemetry. Default: the function's name, or `anonymous`. */
   readonly name?: string | undefined;
   /**
@@ -38,6 +44,26 @@ export interface ActionOptions<Args extends readonly unknown[] = any[], Result =
    * the orchestrator.
    */
   readonly policies?: 'none' | undefined;
+  /**
+   * A function or an action that gives the result if the task has failed after all its retries, or a list of them that
+   * are tried in order. They receive the arguments of the call, so that an action with the same parameters fits as it
+   * is; a plain function finds the failure in `this.error`. A fallback that is an action is a task of its own. An abort
+   * from outside, by the signal of the run or a failing sibling, is not answered. If all fail, the task fails with the
+   * last error, whose `suppressed` lists the earlier ones. `null` for none. Default: none.
+   */
+  readonly fallback?: Instead | undefined;
+  /**
+   * Decides if a failure is answered by the next fallback. If it throws, the task fails with that error. `null` for
+   * every failure. Default: every failure.
+   */
+  readonly fallbackOn?: ((error: Error) => boolean) | null | undefined;
+  /**
+   * Makes equal calls one call. `true` for equal calls in flight, `'run'` for all equal calls of one run, milliseconds
+   * for which a result is kept, or an object of these and other options. The function is called once, in a run of its
+   * own (with `'run'`, in the run of its callers). Each call remains a task with its own hooks. All calls get the same
+   * object as result. `null` or `false` for none. Default: none.
+   */
+  readonly share?: boolean | 'run' | number | ShareOptions<Args> | null | undefined;
 }
 
 /**
@@ -88,6 +114,9 @@ const readActionOptions = anObjectOf<ActionOptions, Read>({
   name: aName,
   policies: readWithoutDefaults,
   ...policyReaders,
+  fallback: orNone(readFallback),
+  fallbackOn: orNone(aFunction),
+  share: orNone(readShare),
 });
 
 /** The policies of an action: its own options over the defaults, unless `policies` is `'none'`. */
@@ -112,12 +141,37 @@ export function redefineAction(core: Core, action: AnyFunction, options: unknown
 }
 
 function actionOf(core: Core, fn: AnyFunction, name: string, policies: Policies): AnyFunction {
-  const definition = defineWork(core, name, applyPolicies(policies, callOf(fn)));
-  const action = function (this: unknown, ...args: unknown[]) {
+  const work = applyPolicies(policies, callOf(fn));
+  const sharing = policies.share && new Sharing(core, name, policies.share, work);
+  const definition = defineWork(core, name, sharing?.work ?? work);
+  const action = sharing === undefined ? called(definition) : calledOnce(definition, sharing);
+  sources.set(action, { core, fn, name, policies });
+  actions.add(action);
+  return Object.defineProperty(action, 'name', { value: name });
+}
+
+function called(definition: Definition): AnyFunction {
+  return function (this: unknown, ...args: unknown[]) {
     return perform(definition, args, this);
   };
-  sources.set(action, { core, fn, name, policies });
-  return Object.defineProperty(action, 'name', { value: name });
+}
+
+/** Answers calls that nothing observes from the results that are kept, without a task. */
+function calledOnce(definition: Definition, sharing: Sharing): AnyFunction {
+  const { core } = definition;
+  return function (this: unknown, ...args: unknown[]) {
+    const scope = ownScope();
+    const process = processOf(core, scope);
+    const isOpen = scope === undefined || !(scope.cancellation.closed || scope.cancellation.aborted);
+    const isPlain = isOpen && !isSeen(core) && (process !== undefined || !isRunSeen(core));
+    const kept = isPlain ? sharing.kept(args, this, process) : undefined;
+    return kept ?? perform(definition, args, this);
+  };
+}
+
+/** If true, hooks or subscribers observe processes. */
+function isRunSeen({ hooks: { onProcessBegin, onProcessCompletion } }: Core): boolean {
+  return onProcessBegin.length + onProcessCompletion.length > 0 || isWatched(processChannel);
 }
 
 /** Makes the innermost stage of a task: one attempt, which calls the function with the task's arguments. */
@@ -141,7 +195,7 @@ export function defineWork(core: Core, name: string, work: Work): Definition {
 }
 
 function newTask({ core, name }: Definition, args: readonly unknown[], self: unknown, record?: RunningTask): Task {
-  return { name, core, args, self, record, expired: undefined, wait: undefined };
+  return { name, core, args, self, record, attempt: 1, expired: undefined, wait: undefined };
 }
 
 /** If true, hooks, middleware or subscribers observe tasks. */

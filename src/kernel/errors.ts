@@ -42,6 +42,31 @@ export class TimeoutError extends OrchestratorError {
 }
 
 /**
+ * Thrown when a task has made all its attempts and `retry.until` accepted none of their results. `subject` is the name
+ * of the action, `attempts` the number of attempts, and `result` the last result. Logs, `JSON.stringify` and terminals
+ * do not show the result.
+ */
+export class RetryError<Result = unknown> extends OrchestratorError {
+  override readonly name = 'RetryError';
+  readonly code = 'ERR_RETRY';
+  declare readonly result: Result;
+
+  /**
+   * @param subject - the name of the action
+   * @param attempts - the number of attempts
+   * @param result - the result of the last attempt
+   */
+  constructor(
+    readonly subject: string,
+    readonly attempts: number,
+    result: Result,
+  ) {
+    super(`"${subject}" has no result that retry.until accepts after ${attempts} attempt${attempts === 1 ? '' : 's'}`);
+    hide(this, 'result', result);
+  }
+}
+
+/**
  * Thrown by `parallel` and `map` when some of the actions failed, after all actions have settled.
  *
  * `errors` contains the failures in order. `results` contains every settled result in the shape of the actions: an
@@ -85,6 +110,17 @@ function* failuresOf(errors: readonly unknown[], results: unknown): Generator<Fa
     yield { label: isList ? `item ${key}` : JSON.stringify(cut(key, 100)), reason: errors[index++] };
   }
   for (; index < errors.length; index++) yield { label: `failure ${index + 1}`, reason: errors[index] };
+}
+
+/**
+ * Maximum number of errors attached to a failure. A failure that many tasks share must not grow with each of them.
+ */
+const mostSuppressed = 16;
+
+/** Adds an error to the list `suppressed` of a failure, if possible: the failure may be frozen. */
+export function suppress(failure: Error & { suppressed?: unknown }, thrown: unknown): void {
+  const { suppressed = [] } = failure;
+  if (Array.isArray(suppressed)) Reflect.set(failure, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
 }
 
 /** If true, `value` is an error, possibly of another realm (a `vm` context, a test runner). */

@@ -2,7 +2,7 @@ import { isPromiseLike } from '../shared/promise-like.js';
 import { aBoolean, anObjectOf, aSignal } from '../shared/validate.js';
 import { cancellationOf } from './cancellation.js';
 import { hookErrorChannel } from './channels.js';
-import { failureOf } from './errors.js';
+import { failureOf, suppress } from './errors.js';
 import type {
   HookName,
   Mutable,
@@ -160,11 +160,6 @@ function rethrow(error: unknown): never {
 }
 
 /**
- * Maximum number of hook errors attached to a failure. A failure that many tasks share must not grow with each of them.
- */
-const mostSuppressed = 16;
-
-/**
  * Records the error of a completion hook. After a success, the error becomes the failure. After a failure, it is added
  * to the record and, if possible (the failure may be frozen), to the failure.
  */
@@ -178,7 +173,5 @@ export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly n
   record.suppressed = [...record.suppressed, thrown];
   // The reason of an abort belongs to the caller, and other code sees it.
   if (record.status !== 'failed') return;
-  const failure = record.error as Error & { suppressed?: unknown };
-  const { suppressed = [] } = failure;
-  if (Array.isArray(suppressed)) Reflect.set(failure, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
+  suppress(record.error as Error, thrown);
 }

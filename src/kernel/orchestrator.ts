@@ -1,4 +1,4 @@
-import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState } from '../shared/validate.js';
+import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState, orNone } from '../shared/validate.js';
 import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
 import type {
   HookName,
@@ -8,6 +8,7 @@ import type {
   TaskCompletionEvent,
   TaskRetryEvent,
 } from './events.js';
+import type { FallbackResult, Fallbacks } from './fallback.js';
 import {
   addHook,
   type Hook,
@@ -61,6 +62,11 @@ export interface OrchestratorOptions<State> extends PolicyOptions {
    * false.
    */
   readonly sharedState?: boolean | undefined;
+  /**
+   * Decides if a failure is answered by the fallback of an action, for actions without a `fallbackOn` of their own.
+   * Default: every failure is.
+   */
+  readonly fallbackOn?: ActionOptions['fallbackOn'];
 }
 
 type Read<State> = OwnPolicies & Partial<Pick<OrchestratorOptions<State>, 'name' | 'state' | 'sharedState'>>;
@@ -69,6 +75,7 @@ const readOrchestratorOptions = anObjectOf<OrchestratorOptions<object>, Read<obj
   name: aName,
   state: anyState,
   sharedState: aBoolean,
+  fallbackOn: orNone(aFunction),
   ...policyReaders,
 });
 
@@ -198,14 +205,23 @@ export class Orchestrator<State extends object> {
    * @param options - override the defaults of the orchestrator, field by field
    * @throws {ValidationError} if `fn` is not a function, or an option is unknown or has the wrong type
    */
-  action<Args extends readonly unknown[], Result>(
+  action<
+    Args extends readonly unknown[],
+    Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
     fn: (this: void, ...args: Args) => Result,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>>,
-  ): (...args: Args) => Promise<Awaited<Result>>;
-  action<This, Args extends readonly unknown[], Result>(
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
+  ): (...args: Args) => Promise<Awaited<Result> | FallbackResult<Instead>>;
+  action<
+    This,
+    Args extends readonly unknown[],
+    Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
     fn: (this: This, ...args: Args) => Result,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>>,
-  ): (this: This, ...args: Args) => Promise<Awaited<Result>>;
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
+  ): (this: This, ...args: Args) => Promise<Awaited<Result> | FallbackResult<Instead>>;
   action(fn: AnyFunction, options?: ActionOptions): AnyFunction {
     return defineAction(this.#core, this.#policies, fn, options);
   }
@@ -219,14 +235,23 @@ export class Orchestrator<State extends object> {
    * @example
    * const user = await orchestrator.withOptions(fetchUser, { timeout: 500, retry: 0 })('42');
    */
-  withOptions<Args extends readonly unknown[], Result>(
+  withOptions<
+    Args extends readonly unknown[],
+    Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
     action: (this: void, ...args: Args) => Promise<Result>,
-    options: ActionOptions<Same<Args>, NoInfer<Result>>,
-  ): (...args: Args) => Promise<Result>;
-  withOptions<This, Args extends readonly unknown[], Result>(
+    options: ActionOptions<Same<Args>, NoInfer<Result>, Instead>,
+  ): (...args: Args) => Promise<Result | FallbackResult<Instead>>;
+  withOptions<
+    This,
+    Args extends readonly unknown[],
+    Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
     action: (this: This, ...args: Args) => Promise<Result>,
-    options: ActionOptions<Same<Args>, NoInfer<Result>>,
-  ): (this: This, ...args: Args) => Promise<Result>;
+    options: ActionOptions<Same<Args>, NoInfer<Result>, Instead>,
+  ): (this: This, ...args: Args) => Promise<Result | FallbackResult<Instead>>;
   withOptions(action: AnyFunction, options: ActionOptions): AnyFunction {
     return redefineAction(this.#core, action, options);
   }

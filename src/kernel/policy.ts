@@ -1,63 +1,98 @@
-import { aValue, orNoLimit, orNone, type Schema } from '../shared/validate.js';
+import { aValue, orNoLimit, orNone, type Reader, type Schema } from '../shared/validate.js';
 import { Cancellation, cancellationOf } from './cancellation.js';
+import { type StoredFallback, withFallbacks } from './fallback.js';
 import { enter, type Scope } from './process.js';
 import { isRetried, type RetryOptions, readRetry, withRetry } from './retry.js';
-import { endWait, type Task, type Work, waitedFor } from './task.js';
+import type { StoredShare } from './share.js';
+import { beginWait, endWait, type Task, type Work, waitedFor } from './task.js';
 import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, withLimit } from './timeout.js';
+import { withUntil } from './until.js';
 
 /**
  * An object that executes a function, such as a circuit breaker, a bulkhead or a rate limiter. The policies of
  * cockatiel fit. A policy may call the function at any time and from any asynchronous context; the function still runs
  * in the scope of its task.
  *
- * If the task can be aborted, `execute` also receives the task's signal. A policy may call the function with an object
- * that has a `signal`, as cockatiel and p-queue do. This signal then aborts the attempt, too.
+ * `execute` also receives the call: an `AbortSignal` that aborts with the task, with the arguments, the name and the
+ * attempt as properties. A policy may call the function with an object that has a `signal`, as cockatiel and p-queue do.
+ * This signal then aborts the attempt, too.
+ *
+ * @example
+ * // A circuit breaker for each tenant, the first argument.
+ * const policy: Policy = { execute: (fn, { args: [tenant] }) => breakerOf(tenant).execute(fn) };
  */
 export interface Policy {
-  /** Calls `fn` and settles like it, or rejects without calling it. `signal` aborts with the task. */
+  /** Calls `fn` and settles like it, or rejects without calling it. */
   // biome-ignore lint/suspicious/noExplicitAny: the policy chooses the arguments of the function and the type of its result
-  execute(fn: (...args: any[]) => Promise<unknown>, signal?: AbortSignal): PromiseLike<any>;
+  execute(fn: (...args: any[]) => Promise<unknown>, call: PolicyCall): PromiseLike<any>;
+}
+
+/**
+ * An attempt, as a policy sees it. It is an `AbortSignal`, because policies of cockatiel expect one as their second
+ * argument, and has the properties of an options object, because `add` of p-queue expects one.
+ */
+export interface PolicyCall extends AbortSignal {
+  /** The signal that aborts with the task: the object itself. */
+  readonly signal: AbortSignal;
+  /** Arguments of the call. */
+  readonly args: readonly unknown[];
+  /** Name of the action. */
+  readonly name: string;
+  /** Number of the attempt, from 1. */
+  readonly attempt: number;
 }
 
 /**
  * Policies of an action against failures: retries, time limits and a policy object. As options of an orchestrator, they
  * are the defaults of its actions. `null` switches a default off. From the inside out, an action applies the limit of
- * an attempt, the policy, retries, the total limit and the fallback.
+ * an attempt, the policies, retries, the total limit and the fallback.
  *
  * @example
  * const options: PolicyOptions = { retry: { retries: 3, minTimeout: 200 }, timeout: { attempt: 2_000, total: 10_000 } };
  */
 export interface PolicyOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
   /** Number of retries after a failed attempt, or p-retry's options. `null` for no retries. Default: no retries. */
-  readonly retry?: number | RetryOptions | null | undefined;
+  readonly retry?: number | RetryOptions<Result> | null | undefined;
   /**
    * Limit of each attempt in milliseconds, or an object of limits. `null` or 0 for no limit and no fallback. Default:
    * none.
    */
   readonly timeout?: number | TimeoutOptions<Args, Result> | null | undefined;
   /**
-   * Executes each attempt. The limit of an attempt applies inside the policy, retries apply around it. `null` for none.
-   * Default: none.
+   * Executes each attempt: a policy, or a list of them, the outermost first. The limit of an attempt applies inside the
+   * policies, retries apply around them. `null` for none. Default: none.
    */
-  readonly policy?: Policy | null | undefined;
+  readonly policy?: Policy | readonly Policy[] | null | undefined;
 }
 
 /** Policies after validation, with their defaults filled in. */
 export interface Policies {
   readonly retry: RetryOptions | undefined;
   readonly timeout: StoredTimeout;
-  readonly policy: Policy | undefined;
+  /** The policies, the outermost first. */
+  readonly policy: readonly Policy[] | undefined;
+  readonly fallback?: StoredFallback['fallback'] | undefined;
+  readonly fallbackOn?: StoredFallback['fallbackOn'];
+  /** Calls that are shared. Applies to calls of actions, and not to nodes. */
+  readonly share?: StoredShare | undefined;
 }
 
 /** Policies as given in options: `undefined` means the default, `null` means none. */
 export type OwnPolicies = { readonly [Name in keyof Policies]?: Policies[Name] | null | undefined };
 
+const readOnePolicy = aValue<Policy>(
+  'an object with an execute method',
+  (value) => typeof (value as Policy | null)?.execute === 'function',
+);
+const readPolicy: Reader<readonly Policy[]> = (value, field) =>
+  Array.isArray(value)
+    ? value.map((one, index) => readOnePolicy(one, `${field}[${index}]`))
+    : [readOnePolicy(value, field)];
+
 export const policyReaders: Schema<PolicyOptions> = {
   retry: orNone(readRetry),
   timeout: orNoLimit(readTimeout),
-  policy: orNone(
-    aValue('an object with an execute method', (value) => typeof (value as Policy | null)?.execute === 'function'),
-  ),
+  policy: orNone(readPolicy),
 };
 
 /** Validates the option `policies`, which can only be `'none'`. */
@@ -66,12 +101,19 @@ export const readWithoutDefaults = aValue<'none'>("'none'", (value) => value ===
 export const noPolicies: Policies = { retry: undefined, timeout: {}, policy: undefined };
 
 /** Merges policies over their defaults, field by field. */
-export function overDefaults({ retry, timeout, policy }: OwnPolicies, defaults: Policies): Policies {
+export function overDefaults(own: OwnPolicies, defaults: Policies): Policies {
   return {
-    retry: laidOver(retry, defaults.retry),
-    timeout: laidOver(timeout, defaults.timeout) ?? noPolicies.timeout,
-    policy: policy === undefined ? defaults.policy : (policy ?? undefined),
+    retry: laidOver(own.retry, defaults.retry),
+    timeout: laidOver(own.timeout, defaults.timeout) ?? noPolicies.timeout,
+    policy: instead(own.policy, defaults.policy),
+    fallback: instead(own.fallback, defaults.fallback),
+    fallbackOn: instead(own.fallbackOn, defaults.fallbackOn),
+    share: instead(own.share, defaults.share),
   };
+}
+
+function instead<Option>(own: Option | null | undefined, option: Option | undefined): Option | undefined {
+  return own === undefined ? option : (own ?? undefined);
 }
 
 function laidOver<Option extends object>(own: Option | null | undefined, option: Option | undefined) {
@@ -84,61 +126,59 @@ export interface Elsewhere {
   readonly retry: typeof withRetry;
   /** Returns the milliseconds since the first attempt of a task began. */
   readonly used: (task: Task) => number;
+  /** If true, the task has failed and another task will retry. */
+  readonly isPostponed: (task: Task) => boolean;
 }
 
 /**
- * Wraps a function in its policies, from the inside out: the limit of an attempt, the caller's own policy, retry, the
- * total limit, the fallback. Policies that are not set add no wrapper.
+ * Wraps a function in its policies, from the inside out: the limit of an attempt, the caller's own policies, retry, the
+ * total limit, the fallbacks. Policies that are not set add no wrapper.
  *
  * @param elsewhere - for attempts that are made one by one, as on a fleet: the function that retries, and the time that
  *   earlier attempts have taken. Default: p-retry, in this process
  */
-export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, elsewhere?: Elsewhere): Work {
-  const { attempt = Infinity, total = Infinity, fallback } = timeout;
+export function applyPolicies(policies: Policies, call: Work, elsewhere?: Elsewhere): Work {
+  const { retry, timeout, policy = [], fallback = [], fallbackOn } = policies;
+  const { attempt = Infinity, total = Infinity } = timeout;
   let work = call;
   if (attempt < Infinity) work = withLimit(attempt, work);
-  if (policy !== undefined) work = withPolicy(policy, work);
-  if (policy !== undefined && total < Infinity) work = withWait(work);
+  work = policy.reduceRight((next, outer) => withPolicy(outer, next, total < Infinity), work);
+  if (retry?.until) work = withUntil(retry.until, work);
   if (isRetried(retry)) work = (elsewhere?.retry ?? withRetry)(retry, work);
   if (total < Infinity) work = withLimit(total, work, { used: elsewhere?.used, waited: waitedFor });
-  if (fallback) work = withFallback(fallback, work);
+  if (timeout.fallback) work = withFallback(timeout.fallback, work);
+  if (fallback.length > 0) work = withFallbacks({ fallback, fallbackOn }, work, elsewhere?.isPostponed);
   return work;
 }
 
 /**
  * Executes each attempt through the policy. Attempts that are still running when the policy settles are aborted,
  * because a policy that gives up need not abort their signal.
+ *
+ * @param isTimed - if true, measures how long the policy keeps the task waiting, for the error of the total limit
  */
-function withPolicy(policy: Policy, next: Work): Work {
+function withPolicy(policy: Policy, next: Work, isTimed: boolean): Work {
   return async (task, scope) => {
-    const { cancellation } = scope;
-    const handed = cancellation.abortable ? cancellation.signal : undefined;
+    const handed = new Cancellation([scope.cancellation], true);
+    const { args, name, attempt: number } = task;
+    const call: PolicyCall = Object.assign(handed.signal, { signal: handed.signal, args, name, attempt: number });
     const attempts = new Set<Cancellation>();
-    let reason: unknown = new DOMException('the policy of the task has settled', 'AbortError');
+    let reason: unknown;
+    if (isTimed) beginWait(task);
     try {
       return await policy.execute((context?: unknown) => {
         endWait(task);
         const signal = signalIn(context);
-        return attempt(signal === handed ? undefined : signal, next, task, scope, attempts);
-      }, handed);
+        return attempt(signal === call ? undefined : signal, next, task, scope, attempts);
+      }, call);
     } catch (thrown) {
       reason = thrown;
       throw thrown;
     } finally {
-      for (const left of attempts) left.abort(reason);
-    }
-  };
-}
-
-/** Measures how long a policy keeps a task waiting, for the error of its total limit. */
-function withWait(next: Work): Work {
-  return async (task, scope) => {
-    task.wait ??= { since: undefined, before: 0 };
-    task.wait.since = performance.now();
-    try {
-      return await next(task, scope);
-    } finally {
       endWait(task);
+      handed.close();
+      for (const left of attempts)
+        left.abort(reason ?? new DOMException('the policy of the task has settled', 'AbortError'));
     }
   };
 }

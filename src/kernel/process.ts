@@ -79,8 +79,8 @@ export function stateIn(process: Process, scope: Scope | undefined): object {
   return process.state;
 }
 
-/** Calls `work` in the given scope, independent of the caller's context. */
-export function enter<Result>(scope: Scope, work: () => Result): Result {
+/** Calls `work` in the given scope, or outside of all, independent of the caller's context. */
+export function enter<Result>(scope: Scope | undefined, work: () => Result): Result {
   return scopes.getStore() === scope ? work() : scopes.run(scope, work);
 }
 

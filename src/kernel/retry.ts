@@ -1,6 +1,16 @@
 import { types } from 'node:util';
 import pRetry, { type Options } from 'p-retry';
-import { aBoolean, aCount, aDuration, aFinite, aFunction, anObjectOf, longestDelay } from '../shared/validate.js';
+import {
+  aBoolean,
+  aCount,
+  aDuration,
+  aFinite,
+  aFunction,
+  anObjectOf,
+  longestDelay,
+  orNone,
+} from '../shared/validate.js';
+import { budgetOf, type RetryBudgetOptions, readBudget } from './budget.js';
 import type { Cancellation } from './cancellation.js';
 import { retryChannel } from './channels.js';
 import { failureOf, isAbortError } from './errors.js';
@@ -11,14 +21,15 @@ import { readRetryAfter } from './retry-after.js';
 import type { Task, Work } from './task.js';
 
 /**
- * Options of retries: the options of p-retry, with the same names and meanings, and `retryAfter`. A plain number stands
- * for `{ retries }`. As in p-retry, two kinds of errors are never retried: an `AbortError`, and a `TypeError` that is
+ * Options of retries: the options of p-retry, with the same names and meanings, and `retryAfter`, `until` and `budget`. A
+ * plain number stands for `{ retries }`. As in p-retry, two kinds of errors are never retried: an `AbortError`, and a `TypeError` that is
  * not a network error, because it points to a mistake in the program.
  *
  * @example
  * const retry: RetryOptions = { retries: 3, minTimeout: 200, factor: 2, randomize: true };
  */
-export interface RetryOptions {
+// biome-ignore lint/suspicious/noExplicitAny: options in a variable must fit every action
+export interface RetryOptions<Result = any> {
   /** Number of retries after the first attempt: a whole number of at least 0, or Infinity. Default: 10. */
   readonly retries?: number | undefined;
   /** Milliseconds before the first retry: a finite number of at least 0. Default: 1000. */
@@ -60,6 +71,22 @@ export interface RetryOptions {
    * const retry = { retries: 3, retryAfter: (error) => (error instanceof HttpError ? error.retryAfter : undefined) };
    */
   readonly retryAfter?: ((error: Error) => number | string | Date | null | undefined) | undefined;
+  /**
+   * Returns true if the result is the right one. Any other result counts as a failure, with a `RetryError`, and is
+   * retried after the same delays. When no retries are left, the task fails with the last `RetryError`, whose `result` is
+   * the last result. Called for the result of each attempt, outside the limit of the attempt. If it throws, the task
+   * fails with that error. Default: every result is right.
+   *
+   * @example
+   * const retry = { retries: 20, minTimeout: 500, factor: 1, until: (job: Job) => job.status === 'done' };
+   */
+  readonly until?: ((result: Result) => boolean | Promise<boolean>) | null | undefined;
+  /**
+   * Limit on the share of calls that are retries. As an option of an orchestrator, all its actions draw on one budget; as
+   * an option of an action, only this action does. On a fleet, each program has a budget of its own. When the budget is
+   * used up, failures are not retried. `null` for none. Default: none.
+   */
+  readonly budget?: number | RetryBudgetOptions | null | undefined;
 }
 
 /**
@@ -90,6 +117,8 @@ export const readRetry = anObjectOf<RetryOptions>(
     shouldRetry: aFunction,
     shouldConsumeRetry: aFunction,
     retryAfter: aFunction,
+    until: orNone(aFunction),
+    budget: orNone(readBudget),
   },
   'retries',
 );
@@ -118,7 +147,10 @@ export interface Retry extends RetryContext {
 /** Retries `next` as `decide` says. Most tasks succeed at once, so no other work happens before the first failure. */
 export function withRetry(options: RetryOptions, next: Work): Work {
   const timed = (options.maxRetryTime ?? Infinity) < Infinity;
+  const budget = budgetOf(options);
   return (task, scope) => {
+    budget?.called();
+    task.attempt = 1;
     const began = timed ? performance.now() : undefined;
     const again = (failure: unknown) => tryAgain(options, next, task, scope, failure, began);
     try {
@@ -151,6 +183,7 @@ async function tryAgain(
     if (retry.delay > 0 && !scope.cancellation.aborted) await pause(retry.delay, scope.cancellation, options.unref);
     scope.cancellation.throwIfAborted();
     if (retry.consumed) consumed++;
+    task.attempt++;
     try {
       return await next(task, scope);
     } catch (error) {
@@ -208,6 +241,7 @@ export async function decide(options: RetryOptions, failure: Error, attempts: At
     if (error === failure) return undefined;
     throw error;
   }
+  if (budgetOf(options)?.take() === false) return undefined;
   return { ...context, error: failure, consumed, delay: Math.min(delayAfter(context, consumed, options), left) };
 }
 

@@ -18,6 +18,8 @@ export interface Task {
   readonly self: unknown;
   /** The record of the task. Set only if the task is observed. */
   readonly record: RunningTask | undefined;
+  /** Number of the current attempt, from 1. On a fleet, includes the attempts of earlier tasks. */
+  attempt: number;
   /** The error of the limit that was reached last, if any. */
   expired: TimeoutError | undefined;
   /** Time that the task has waited for its policy. Set only if the error of a limit reports it. */
@@ -37,6 +39,12 @@ interface Wait {
 export function waitedFor({ wait }: Task): number {
   if (wait === undefined) return 0;
   return Math.round(wait.before + (wait.since === undefined ? 0 : performance.now() - wait.since));
+}
+
+/** Begins a wait: the policy is called. */
+export function beginWait(task: Task): void {
+  task.wait ??= { since: undefined, before: 0 };
+  task.wait.since = performance.now();
 }
 
 /** Ends a wait: the policy has called the function or has settled. */

@@ -5,10 +5,10 @@ import type { Task, Work } from './task.js';
 
 /**
  * Time limits of an action. A plain number stands for `{ attempt }`. When a limit is reached, the task's signal aborts
- * and the task fails with a `TimeoutError`, unless it is retried or a `fallback` gives the result.
+ * and the task fails with a `TimeoutError`, unless it is retried or a fallback gives the result.
  *
  * @example
- * const timeout: TimeoutOptions = { attempt: 2_000, total: 10_000, fallback: () => undefined };
+ * const timeout: TimeoutOptions = { attempt: 2_000, total: 10_000 };
  */
 export interface TimeoutOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
   /** Limit of each attempt, in milliseconds, up to 2147483647. `null`, 0 or Infinity for none. Default: none. */
@@ -21,6 +21,9 @@ export interface TimeoutOptions<Args extends readonly unknown[] = readonly unkno
   /**
    * Returns the result of a task that would otherwise fail with its own `TimeoutError`. Called with the task's
    * arguments. `null` for none. Default: the task rejects with the `TimeoutError`.
+   *
+   * @deprecated Use the option `fallback` of the action, which stands beside `timeout` and answers every failure. For the
+   *   failures that this option answers: `fallbackOn: (error) => error instanceof TimeoutError`.
    */
   readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | null | undefined;
 }

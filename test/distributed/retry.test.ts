@@ -1,4 +1,4 @@
-import { AbortError, Orchestrator, TimeoutError } from 'orchestrator';
+import { AbortError, Orchestrator, type Policy, TimeoutError } from 'orchestrator';
 import { Flow, FlowRuntime, Node, type NodeArgs, type NodeOptions } from 'orchestrator/flow';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { deferred } from '../support.js';
@@ -249,6 +249,81 @@ describe('fallbacks', () => {
     );
     const { finish } = await fleetOf(flow);
     expect([(await finish()).output, attempts]).toEqual(['instead', [1, 2, 3]]);
+  });
+
+  it('the fallback of an action is asked after the last attempt only', async () => {
+    const orchestrator = new Orchestrator();
+    const calls: string[] = [];
+    const charge = orchestrator.action(
+      (_input: unknown, { attempt }: NodeArgs) => {
+        calls.push(`attempt ${attempt}`);
+        throw new Error('no');
+      },
+      {
+        retry: { retries: 2, minTimeout: 1 },
+        fallback() {
+          calls.push(this.error.message);
+          return 'instead';
+        },
+      },
+    );
+    const runtime = new FlowRuntime({ orchestrator });
+    const { finish } = await fleetOf(new Flow('f').node('charge', charge), { runtime });
+    expect((await finish()).output).toBe('instead');
+    expect(calls).toEqual(['attempt 1', 'attempt 2', 'attempt 3', 'no']);
+  });
+
+  it('polls until a result is right, each attempt by itself', async () => {
+    const attempts: number[] = [];
+    const poll = (_: unknown, { attempt }: NodeArgs) => {
+      attempts.push(attempt);
+      return attempt;
+    };
+    const flow = new Flow('f')
+      .node('right', poll, { retry: { retries: 5, minTimeout: 1, until: (result) => result === 3 } })
+      .node('wrong', poll, { retry: { retries: 1, minTimeout: 1, until: () => false } })
+      .edge('right', 'wrong');
+    const { finish, orchestrator } = await fleetOf(flow);
+    const run = await finish();
+    expect([run.status, attempts]).toEqual(['failed', [1, 2, 3, 1, 2]]);
+    const { error } = (await orchestrator.errors(run.runId)).at(-1) ?? {};
+    expect((error as Error).message).toBe('"wrong" has no result that retry.until accepts after 2 attempts');
+  });
+
+  it('retries no failure when the budget of the program is used up', async () => {
+    const orchestrator = new Orchestrator({
+      retry: { retries: 5, minTimeout: 1, budget: { ratio: 2, minPerSecond: 0 } },
+    });
+    const attempts: number[] = [];
+    const fail = (_: unknown, { attempt }: NodeArgs) => {
+      attempts.push(attempt);
+      throw new Error('no');
+    };
+    const { finish } = await fleetOf(new Flow('f').node('fail', fail), { runtime: new FlowRuntime({ orchestrator }) });
+    expect([(await finish()).status, attempts]).toEqual(['failed', [1, 2, 3]]);
+  });
+
+  it('the policies of a node are called with the number of the attempt', async () => {
+    const seen: unknown[] = [];
+    const policy: Policy = {
+      execute(fn, { name, attempt }) {
+        seen.push([name, attempt]);
+        return fn();
+      },
+    };
+    let calls = 0;
+    const flow = new Flow('f').node('flaky', () => (++calls < 2 ? Promise.reject(new Error('no')) : 'done'), {
+      policy: [policy],
+      retry: { retries: 1, minTimeout: 1 },
+    });
+    const { finish } = await fleetOf(flow);
+    expect([(await finish()).output, seen]).toEqual([
+      'done',
+      [
+        ['flaky', 1],
+        ['flaky', 2],
+      ],
+    ]);
   });
 
   it('the overall limit covers all attempts', async () => {

@@ -1,5 +1,6 @@
 import {
   Orchestrator,
+  type Policy,
   type ProcessCompletionEvent,
   type TaskBeginEvent,
   type TaskCompletionEvent,
@@ -23,6 +24,58 @@ function observed() {
     .onProcessCompletion((process) => processes.push(process));
   return { orchestrator, processes, tasks, begun };
 }
+
+describe('a node that is an action', () => {
+  it('keeps the fallback of the action, which stands inside the fallback node of the flow', async () => {
+    const orchestrator = new Orchestrator();
+    const seen: unknown[] = [];
+    const fail = (input: unknown): unknown => {
+      seen.push(input);
+      throw new Error('no');
+    };
+    const answered = orchestrator.action(fail, { fallback: (input) => `${input} instead` });
+    const failing = orchestrator.action(fail, { fallback: fail });
+    const flow = new Flow('f')
+      .node('start', () => 'input')
+      .node('answered', answered, { fallback: 'other' })
+      .node('failing', failing, { fallback: 'other' })
+      .node('other', () => 'by the other node')
+      .edge('start', 'answered')
+      .edge('answered', 'failing');
+    const { status, errors } = await new FlowRuntime({ orchestrator }).run(flow);
+    expect(status).toBe('completed');
+    expect(seen).toEqual(['input', 'input instead', 'input instead']);
+    expect(errors.map(({ nodeId, recoveredBy }) => [nodeId, recoveredBy])).toEqual([['failing', 'other']]);
+  });
+
+  it('does not share calls: each execution of the node calls the function', async () => {
+    const orchestrator = new Orchestrator();
+    let calls = 0;
+    const count = orchestrator.action(() => ++calls, { share: { ttl: Infinity } });
+    const flow = new Flow('f').node('first', count).node('second', count).edge('first', 'second');
+    await new FlowRuntime({ orchestrator }).run(flow);
+    expect(calls).toBe(2);
+  });
+
+  it('refuses options that belong to an action', () => {
+    for (const options of [{ fallbackOn: () => true }, { share: true }, { fallback: () => 1 }] as object[]) {
+      expect(() => new Flow('f').node('a', () => 1, options)).toThrow(/unknown|fallback must be a non-empty string/);
+    }
+  });
+
+  it('takes a list of policies', async () => {
+    const lines: string[] = [];
+    const named = (name: string): Policy => ({
+      execute(fn) {
+        lines.push(name);
+        return fn();
+      },
+    });
+    const flow = new Flow('f').node('a', () => 1, { policy: [named('outer'), named('inner')] });
+    await flow.run();
+    expect(lines).toEqual(['outer', 'inner']);
+  });
+});
 
 describe('a node with policies: none', () => {
   const always = (calls: string[], name: string) => () => {

@@ -247,7 +247,11 @@ describe('action', () => {
 
   it('rejects an unknown option by its name', () => {
     const define = () => new Orchestrator().action(() => {}, { retires: 3 } as never);
-    expect(define).toThrow(new ValidationError('retires is unknown, expected name, policies, retry, timeout, policy'));
+    expect(define).toThrow(
+      new ValidationError(
+        'retires is unknown, expected name, policies, retry, timeout, policy, fallback, fallbackOn, share',
+      ),
+    );
     expect(() => new Orchestrator().action(() => {}, null as never)).toThrow('options must be an object, got null');
     expect(() => new Orchestrator().action(() => {}, { name: '' })).toThrow(
       'name must be a non-empty string, got String',

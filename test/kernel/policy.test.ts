@@ -6,8 +6,12 @@ import {
   circuitBreaker,
   handleAll,
   retry,
+  TaskCancelledError,
+  TimeoutStrategy,
+  timeout,
 } from 'cockatiel';
-import { Orchestrator, type Policy, TimeoutError, ValidationError } from 'orchestrator';
+import { Orchestrator, type Policy, type PolicyCall, TimeoutError, ValidationError } from 'orchestrator';
+import PQueue from 'p-queue';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { deferred, failing, rejection, settled } from '../support.js';
 
@@ -87,19 +91,128 @@ describe('policy', () => {
     await settled();
   });
 
-  it('receives the signal if the task can be aborted, and none if not', async () => {
+  it('receives a signal that aborts with the task, and has the arguments, the name and the attempt', async () => {
     const orchestrator = new Orchestrator();
-    const signals: unknown[] = [];
+    const calls: object[] = [];
+    const kept: PolicyCall[] = [];
     const policy: Policy = {
-      execute(fn, signal) {
-        signals.push(signal?.aborted);
+      execute(fn, call) {
+        const { signal, args, name, attempt } = call;
+        calls.push({ isSignal: call instanceof AbortSignal && signal === call, args, name, attempt });
+        kept.push(call);
         return fn();
       },
     };
-    const act = orchestrator.action(() => 'done', { policy });
+    let failures = 1;
+    const charge = orchestrator.action(
+      async function charge(_tenant: string) {
+        if (failures-- > 0) throw new Error('no');
+        await deferred().promise;
+      },
+      { policy, retry: { retries: 1, minTimeout: 0 } },
+    );
+    const controller = new AbortController();
+    const pending = rejection(orchestrator.run(() => charge('acme'), { signal: controller.signal }));
+    await vi.waitFor(() => expect(calls).toHaveLength(2));
+    const call = { isSignal: true, args: ['acme'], name: 'charge' };
+    expect(calls).toEqual([
+      { ...call, attempt: 1 },
+      { ...call, attempt: 2 },
+    ]);
+    expect(kept.map(({ aborted }) => aborted)).toEqual([false, false]);
+    controller.abort(new Error('stop'));
+    expect(await pending).toEqual(new Error('stop'));
+    expect(kept.map(({ aborted }) => aborted)).toEqual([false, true]);
+    expect(kept[1]?.reason).toEqual(new Error('stop'));
+  });
+
+  it('may be a list, the outermost first', async () => {
+    const lines: string[] = [];
+    const named = (name: string): Policy => ({
+      async execute(fn) {
+        lines.push(`${name} begins`);
+        const result = await fn();
+        lines.push(`${name} ends`);
+        return result;
+      },
+    });
+    const act = new Orchestrator().action(() => lines.push('works'), { policy: [named('outer'), named('inner')] });
     await act();
-    await orchestrator.run(() => act(), { timeout: 1000 });
-    expect(signals).toEqual([undefined, false]);
+    expect(lines).toEqual(['outer begins', 'inner begins', 'works', 'inner ends', 'outer ends']);
+  });
+
+  it('of a list follows the signal of the policy around it', async () => {
+    const orchestrator = new Orchestrator();
+    let inner: AbortSignal | undefined;
+    let signal: AbortSignal | undefined;
+    const seeing: Policy = {
+      execute(fn, call) {
+        inner = call;
+        return fn();
+      },
+    };
+    const act = orchestrator.action(
+      () => {
+        signal = orchestrator.signal;
+        return deferred().promise;
+      },
+      { policy: [timeout(5, TimeoutStrategy.Aggressive), seeing] },
+    );
+    expect(await rejection(act())).toBeInstanceOf(TaskCancelledError);
+    expect([inner?.aborted, signal?.aborted]).toEqual([true, true]);
+  });
+
+  it('that is an empty list switches the default off', async () => {
+    const refusing: Policy = { execute: () => Promise.reject(new Error('full')) };
+    const orchestrator = new Orchestrator({ policy: refusing });
+    await expect(orchestrator.action(() => 1, { policy: [] })()).resolves.toBe(1);
+    await expect(orchestrator.action(() => 1)()).rejects.toThrow('full');
+  });
+
+  it('is named in the error of a total limit with the time of all policies of a list', async () => {
+    vi.useFakeTimers();
+    const waiting = (delay: number): Policy => ({
+      execute: (fn) => new Promise((resolve) => setTimeout(resolve, delay)).then(() => fn()),
+    });
+    const options = { name: 'load', policy: [waiting(10), waiting(20)], timeout: { total: 50 } };
+    const pending = rejection(new Orchestrator().action(() => deferred().promise, options)());
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await pending).toMatchObject({ waited: 30 });
+  });
+
+  it('may be a queue of p-queue, in one line, with a priority from the arguments', async () => {
+    const queue = new PQueue({ concurrency: 1 });
+    const policy: Policy = {
+      execute: (fn, { signal, args: [priority] }) => queue.add(fn, { signal, priority: priority as number }),
+    };
+    const orchestrator = new Orchestrator({ policy });
+    const order: number[] = [];
+    const gate = deferred();
+    const act = orchestrator.action(async (priority: number) => {
+      order.push(priority);
+      await gate.promise;
+    });
+    const controller = new AbortController();
+    const first = act(0);
+    const left = rejection(orchestrator.run(() => act(9), { signal: controller.signal }));
+    const rest = [act(1), act(2)];
+    await settled();
+    expect([order, queue.size]).toEqual([[0], 3]);
+    controller.abort(new Error('stop'));
+    expect(await left).toEqual(new Error('stop'));
+    expect(queue.size).toBe(2);
+    gate.resolve();
+    await Promise.all([first, ...rest]);
+    expect(order).toEqual([0, 2, 1]);
+  });
+
+  it('of p-queue may take the whole call as its options', async () => {
+    const queue = new PQueue({ concurrency: 1 });
+    const orchestrator = new Orchestrator();
+    const act = orchestrator.action(() => orchestrator.signal, {
+      policy: { execute: (fn, call) => queue.add(fn, call) },
+    });
+    expect(await act()).toBeInstanceOf(AbortSignal);
   });
 
   it("that retries by itself is stopped by the task's signal", async () => {
@@ -130,6 +243,9 @@ describe('policy', () => {
   ])('rejects %o', (policy, kind) => {
     const message = `policy must be an object with an execute method, got ${kind}`;
     expect(() => new Orchestrator({ policy } as never)).toThrow(new ValidationError(message));
+    const inList = message.replace('policy', 'policy[1]');
+    const list = [{ execute: () => {} }, policy];
+    expect(() => new Orchestrator({ policy: list } as never)).toThrow(new ValidationError(inList));
   });
 
   it.each([

@@ -1,18 +1,22 @@
-import { ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import { bulkhead, ConsecutiveBreaker, circuitBreaker, handleAll, TimeoutStrategy, timeout } from 'cockatiel';
 import {
   AbortError,
   type Action,
   type ActionOptions,
+  type FallbackCall,
   Orchestrator,
   OrchestratorError,
   type Policy,
+  type RetryBudgetOptions,
   type RetryContext,
+  RetryError,
   type RetryOptions,
   type TaskCompletionEvent,
   type TaskRecord,
   TimeoutError,
   ValidationError,
 } from 'orchestrator';
+import PQueue from 'p-queue';
 import type { AbortError as AbortErrorOfRetry, RetryContext as ContextOfRetry, Options } from 'p-retry';
 import { describe, expectTypeOf, it } from 'vitest';
 
@@ -324,16 +328,114 @@ describe('policies', () => {
   });
 
   it("take p-retry's options by their names", () => {
-    type Given = { [Key in keyof Omit<RetryOptions, 'retryAfter'>]: Exclude<RetryOptions[Key], undefined> };
+    type Same = Omit<RetryOptions, 'retryAfter' | 'until' | 'budget'>;
+    type Given = { [Key in keyof Same]: Exclude<Same[Key], undefined> };
     expectTypeOf<Given>().toExtend<Options>();
-    expectTypeOf<keyof Omit<Options, 'signal'>>().toEqualTypeOf<keyof Omit<RetryOptions, 'retryAfter'>>();
+    expectTypeOf<keyof Omit<Options, 'signal'>>().toEqualTypeOf<keyof Same>();
   });
 
   it("take cockatiel's", () => {
     const breaker = circuitBreaker(handleAll, { halfOpenAfter: 1, breaker: new ConsecutiveBreaker(1) });
     expectTypeOf(breaker).toExtend<Policy>();
     orchestrator.action(() => {}, { policy: breaker });
+    orchestrator.action(() => {}, { policy: [breaker, bulkhead(5), timeout(100, TimeoutStrategy.Cooperative)] });
+    new Orchestrator({ policy: [breaker] });
     // @ts-expect-error a policy has an execute method
     orchestrator.action(() => {}, { policy: {} });
+  });
+
+  it('see the call, and may take its signal alone', () => {
+    const policy: Policy = {
+      execute(fn, { signal, args, name, attempt }) {
+        expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+        expectTypeOf(args).toEqualTypeOf<readonly unknown[]>();
+        expectTypeOf(name).toEqualTypeOf<string>();
+        expectTypeOf(attempt).toEqualTypeOf<number>();
+        return fn();
+      },
+    };
+    const former = { execute: (fn: () => Promise<unknown>, _signal?: AbortSignal) => fn() };
+    expectTypeOf(former).toExtend<Policy>();
+    const queue = new PQueue();
+    orchestrator.action(() => {}, { policy: [policy, former, { execute: (fn, call) => queue.add(fn, call) }] });
+  });
+});
+
+describe('fallback', () => {
+  const find = async (id: string): Promise<User> => ({ id });
+
+  it('adds its results to those of the action', () => {
+    const one = orchestrator.action(find, { fallback: () => undefined });
+    expectTypeOf(one).toEqualTypeOf<(id: string) => Promise<User | undefined>>();
+    const several = orchestrator.action(find, {
+      retry: 3,
+      fallback: [fetchUser, async () => 5, () => 'nobody' as const],
+    });
+    expectTypeOf(several).toEqualTypeOf<(id: string) => Promise<User | number | 'nobody'>>();
+    const none = orchestrator.action(find, { fallback: null, fallbackOn: () => true });
+    expectTypeOf(none).toEqualTypeOf<(id: string) => Promise<User>>();
+    const failing = (): never => {
+      throw new Error('no');
+    };
+    expectTypeOf(orchestrator.action(find, { fallback: failing })).toEqualTypeOf<(id: string) => Promise<User>>();
+    const again = orchestrator.withOptions(fetchUser, { fallback: () => null });
+    expectTypeOf(again).toEqualTypeOf<(id: string) => Promise<User | null>>();
+  });
+
+  it('gets the arguments of the action, and the failure as `this`', () => {
+    orchestrator.action(find, {
+      fallback(id) {
+        expectTypeOf(id).toEqualTypeOf<string>();
+        expectTypeOf(this).toEqualTypeOf<FallbackCall>();
+      },
+      fallbackOn: (error) => error.message === '',
+    });
+    orchestrator.action(find, { fallback: [(id) => expectTypeOf(id).toEqualTypeOf<string>()] });
+    // @ts-expect-error a fallback gets what the function gets
+    orchestrator.action(find, { fallback: (id: number) => id });
+    // @ts-expect-error a fallback gets what the function gets
+    orchestrator.action(find, { fallback: [fetchUser, countOrders] });
+  });
+
+  it('keeps generics of the function, and options in a variable', () => {
+    const same = orchestrator.action(<Value>(value: Value) => value, { fallbackOn: () => true });
+    expectTypeOf(same(5)).resolves.toEqualTypeOf<number>();
+    const options: ActionOptions = { fallback: () => 5, share: true };
+    expectTypeOf(orchestrator.action(find, options)).toEqualTypeOf<(id: string) => Promise<User>>();
+    new Orchestrator({ fallbackOn: (error) => error instanceof TimeoutError });
+    // @ts-expect-error a fallback cannot fit all actions
+    new Orchestrator({ fallback: () => 5 });
+  });
+});
+
+describe('share', () => {
+  it('takes its key from the arguments of the action', () => {
+    const share = { ttl: 5, key: (id: string) => id };
+    orchestrator.action(async (id: string) => id, { share });
+    orchestrator.action(async (id: string) => id, { share: { ttl: 'run', key: (id) => id.length } });
+    for (const shorthand of [true, false, 'run', null] as const) orchestrator.action(() => 1, { share: shorthand });
+    // @ts-expect-error the key gets what the function gets
+    orchestrator.action(async (id: number) => id, { share });
+    // @ts-expect-error a time or 'run'
+    orchestrator.action(async (id: number) => id, { share: 'process' });
+    // @ts-expect-error sharing by default would be wrong for most actions
+    new Orchestrator({ share: true });
+  });
+});
+
+describe('retry', () => {
+  it('until a result is right sees the result of the action', () => {
+    orchestrator.action(async (id: string): Promise<User> => ({ id }), { retry: { until: ({ id }) => id === 'a' } });
+    // @ts-expect-error the result is a user
+    orchestrator.action(async (id: string): Promise<User> => ({ id }), { retry: { until: (n: number) => n > 1 } });
+    const options: RetryOptions<User> = { until: async (user) => user.id === 'a' };
+    orchestrator.action(async (id: string): Promise<User> => ({ id }), { retry: options });
+    expectTypeOf(new RetryError('a', 1, { id: 'b' }).result).toEqualTypeOf<{ id: string }>();
+  });
+
+  it('has a budget, of an orchestrator or an action', () => {
+    const budget: RetryBudgetOptions = { ratio: 0.1, minPerSecond: 5 };
+    new Orchestrator({ retry: { budget } }).action(() => 1, { retry: { budget: 0.5 } });
+    orchestrator.action(() => 1, { retry: { budget: null } });
   });
 });

@@ -1,3 +1,4 @@
+import { budgetOf } from '../../kernel/budget.js';
 import { failureOf, isAbortError } from '../../kernel/errors.js';
 import type { Elsewhere } from '../../kernel/policy.js';
 import type { Scope } from '../../kernel/process.js';
@@ -13,6 +14,7 @@ import { callIn } from './node-call.js';
 export const elsewhere: Elsewhere = {
   retry: tryAgain,
   used: (task) => attemptsOf(task)?.elapsed ?? 0,
+  isPostponed: ({ args }) => callIn(args).postponed !== undefined,
 };
 
 function tryAgain(options: RetryOptions, next: Work): Work {
@@ -35,6 +37,8 @@ function attemptsOf({ args }: Task): Attempts | undefined {
 async function once(options: RetryOptions, next: Work, task: Task, scope: Scope, attempts: Attempts): Promise<unknown> {
   const began = performance.now();
   if (task.record !== undefined) task.record.previousAttempts = attempts.made;
+  task.attempt = attempts.made + 1;
+  if (attempts.made === 0) budgetOf(options)?.called();
   try {
     return await next(task, scope);
   } catch (thrown) {
