@@ -1,4 +1,5 @@
-export type { Action, ActionOptions } from './kernel/action.js';
+export type { ActionOptions } from './kernel/action.js';
+export type { Action } from './kernel/callable.js';
 export { AbortError, ParallelError, TimeoutError } from './kernel/errors.js';
 export type {
   GroupRecord,

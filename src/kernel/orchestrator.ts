@@ -1,5 +1,6 @@
 import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState } from '../shared/validate.js';
 import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
+import type { Action, Concrete } from './callable.js';
 import type {
   HookName,
   ProcessBeginEvent,
@@ -20,6 +21,7 @@ import {
   readHookOptions,
   readMiddlewareOptions,
 } from './hooks.js';
+
 import {
   defineParallel,
   map,
@@ -198,6 +200,10 @@ export class Orchestrator<State extends object> {
    * @param options - override the defaults of the orchestrator, field by field
    * @throws {ValidationError} if `fn` is not a function, or an option is unknown or has the wrong type
    */
+  action<Args extends readonly unknown[], Result, Fn extends (this: void, ...args: Args) => Result>(
+    fn: Fn & ((this: void, ...args: Args) => Result) & Concrete<Fn, Args, Result>,
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>>,
+  ): Action<Args, Awaited<Result>>;
   action<Args extends readonly unknown[], Result>(
     fn: (this: void, ...args: Args) => Result,
     options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>>,
@@ -205,7 +211,7 @@ export class Orchestrator<State extends object> {
   action<This, Args extends readonly unknown[], Result>(
     fn: (this: This, ...args: Args) => Result,
     options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>>,
-  ): (this: This, ...args: Args) => Promise<Awaited<Result>>;
+  ): Action<Args, Awaited<Result>, This>;
   action(fn: AnyFunction, options?: ActionOptions): AnyFunction {
     return defineAction(this.#core, this.#policies, fn, options);
   }
@@ -219,14 +225,11 @@ export class Orchestrator<State extends object> {
    * @example
    * const user = await orchestrator.withOptions(fetchUser, { timeout: 500, retry: 0 })('42');
    */
-  withOptions<Args extends readonly unknown[], Result>(
-    action: (this: void, ...args: Args) => Promise<Result>,
-    options: ActionOptions<Same<Args>, NoInfer<Result>>,
-  ): (...args: Args) => Promise<Result>;
-  withOptions<This, Args extends readonly unknown[], Result>(
-    action: (this: This, ...args: Args) => Promise<Result>,
-    options: ActionOptions<Same<Args>, NoInfer<Result>>,
-  ): (this: This, ...args: Args) => Promise<Result>;
+  // biome-ignore lint/suspicious/noExplicitAny: no other type takes every action
+  withOptions<Act extends (this: any, ...args: any) => Promise<unknown>>(
+    action: Act,
+    options: ActionOptions<Parameters<Act>, Awaited<ReturnType<Act>>>,
+  ): Act;
   withOptions(action: AnyFunction, options: ActionOptions): AnyFunction {
     return redefineAction(this.#core, action, options);
   }

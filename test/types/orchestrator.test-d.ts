@@ -55,7 +55,8 @@ describe('types of p-retry', () => {
 
 describe('action', () => {
   it('keeps the parameters and gives a promise of the result', () => {
-    expectTypeOf(fetchUser).toEqualTypeOf<(id: string) => Promise<User>>();
+    expectTypeOf(fetchUser).toEqualTypeOf<Action<[id: string], User>>();
+    expectTypeOf(fetchUser).toExtend<(id: string) => Promise<User>>();
     const many = orchestrator.action((name: string, age?: number, ...rest: boolean[]) => [name, age, rest] as const);
     expectTypeOf(many).parameters.toEqualTypeOf<[name: string, age?: number, ...rest: boolean[]]>();
     expectTypeOf(fetchUser).toExtend<Action<[id: string], User>>();
@@ -97,14 +98,14 @@ describe('action', () => {
     const find = orchestrator.action(async (id: string, n?: number): Promise<User> => ({ id: id.repeat(n ?? 1) }), {
       timeout: { attempt: 5, fallback },
     });
-    expectTypeOf(find).toEqualTypeOf<(id: string, n?: number) => Promise<User>>();
+    expectTypeOf(find).toEqualTypeOf<Action<[id: string, n?: number], User>>();
     const list = orchestrator.action(<Value>(value: Value, ...more: Value[]) => [value, ...more], {
       timeout: { attempt: 5, fallback: (value) => [value] },
     });
     expectTypeOf(list(1, 2)).resolves.toEqualTypeOf<number[]>();
     expectTypeOf(list('a')).resolves.toEqualTypeOf<string[]>();
     const again = orchestrator.withOptions(find, { timeout: { attempt: 5, fallback: (id) => ({ id }) } });
-    expectTypeOf(again).toEqualTypeOf<(id: string, n?: number) => Promise<User>>();
+    expectTypeOf(again).toEqualTypeOf(find);
     // @ts-expect-error a fallback gets what the function gets
     orchestrator.action((id: string) => id, { timeout: { attempt: 5, fallback: (id: number) => String(id) } });
   });
@@ -138,7 +139,52 @@ describe('action', () => {
   });
 
   it('is the same type with other options', () => {
-    expectTypeOf(orchestrator.withOptions(fetchUser, { timeout: 1 })).toEqualTypeOf<(id: string) => Promise<User>>();
+    expectTypeOf(orchestrator.withOptions(fetchUser, { timeout: 1 })).toEqualTypeOf(fetchUser);
+  });
+});
+
+describe('with', () => {
+  const add = orchestrator.action((a: number, b?: number) => a + (b ?? 0));
+
+  it('takes the arguments of the action, and gives a function without parameters', () => {
+    expectTypeOf(add.with).parameters.toEqualTypeOf<[a: number, b?: number]>();
+    expectTypeOf(add.with(1, 2)()).resolves.toEqualTypeOf<number>();
+    expectTypeOf(orchestrator.withOptions(add, { retry: 1 }).with(1)()).resolves.toEqualTypeOf<number>();
+    // @ts-expect-error an argument is missing
+    add.with();
+    // @ts-expect-error a text is no number
+    add.with('1');
+  });
+
+  it('lets parallel take actions with several parameters', () => {
+    const load = orchestrator.parallel([fetchUser.with('42'), add.with(1, 2)]);
+    expectTypeOf(load).parameters.toExtend<unknown[]>();
+    expectTypeOf(load()).resolves.toEqualTypeOf<[User, number]>();
+  });
+
+  it('keeps the this of a method', () => {
+    class Users {
+      readonly base = '/users/';
+      find = orchestrator.action(function (this: Users, id: string) {
+        return this.base + id;
+      });
+    }
+    const users = new Users();
+    expectTypeOf(users.find.with('1').call(users)).resolves.toEqualTypeOf<string>();
+    // @ts-expect-error this is not an object of the class
+    users.find.with('1')();
+  });
+
+  it('is not on the type of a generic action, which keeps its type parameters', () => {
+    const identity = orchestrator.action(<Value>(value: Value) => [value]);
+    expectTypeOf(identity('text')).resolves.toEqualTypeOf<string[]>();
+    // @ts-expect-error TypeScript keeps type parameters in plain functions only
+    identity.with('text');
+  });
+
+  it('is on actions of functions that are generic outside', () => {
+    const wrap = <Args extends readonly unknown[], Result>(fn: (...args: Args) => Result) => orchestrator.action(fn);
+    expectTypeOf(wrap((n: number) => `${n}`).with(1)()).resolves.toEqualTypeOf<string>();
   });
 });
 
@@ -277,7 +323,7 @@ describe('parallel', () => {
     expectTypeOf(orchestrator.parallel([fetchUser, () => 1])('1', undefined)).resolves.toEqualTypeOf<[User, number]>();
   });
 
-  it('takes actions with more parameters only as closures', () => {
+  it('takes actions with more parameters only as closures, or with their arguments', () => {
     const add = orchestrator.action((a: number, b: number) => a + b);
     // @ts-expect-error add needs two arguments
     orchestrator.parallel([add]);
