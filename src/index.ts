@@ -1,6 +1,7 @@
 export type { ActionOptions } from './kernel/action.js';
 export type { Action } from './kernel/callable.js';
-export { AbortError, ParallelError, TimeoutError } from './kernel/errors.js';
+export type { ParallelAction, ParallelActions, ParallelArguments } from './kernel/combine.js';
+export { AbortError, type InterruptedGroup, ParallelError, TimeoutError } from './kernel/errors.js';
 export type {
   GroupRecord,
   HookErrorEvent,
@@ -18,13 +19,7 @@ export { Orchestrator } from './kernel/face.js';
 export type { Hook, HookOptions, Middleware, MiddlewareOptions } from './kernel/hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './kernel/instrumentation.js';
 export type { OrchestratorOptions } from './kernel/orchestrator.js';
-export type {
-  ParallelAction,
-  ParallelActions,
-  ParallelArguments,
-  ParallelOptions,
-  ParallelResults,
-} from './kernel/parallel.js';
+export type { ParallelOptions, ParallelResults } from './kernel/parallel.js';
 export type { Policy, PolicyOptions } from './kernel/policy.js';
 export type { RetryContext, RetryOptions } from './kernel/retry.js';
 export type { CurrentProcess, RunOptions } from './kernel/run.js';

@@ -1,6 +1,7 @@
 import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState } from '../shared/validate.js';
 import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
 import type { Action, Concrete } from './callable.js';
+import type { ParallelActions, ParallelArguments } from './combine.js';
 import type {
   HookName,
   ProcessBeginEvent,
@@ -22,14 +23,7 @@ import {
   readMiddlewareOptions,
 } from './hooks.js';
 
-import {
-  defineParallel,
-  map,
-  type ParallelActions,
-  type ParallelArguments,
-  type ParallelOptions,
-  type ParallelResults,
-} from './parallel.js';
+import { defineParallel, map, type ParallelOptions, type ParallelResults } from './parallel.js';
 import {
   noPolicies,
   type OwnPolicies,
