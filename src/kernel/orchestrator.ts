@@ -1,5 +1,6 @@
 import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState } from '../shared/validate.js';
 import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
+import { type AnyOptions, type AnyResult, defineAny } from './any.js';
 import type { Action, Concrete } from './callable.js';
 import type { ParallelActions, ParallelArguments } from './combine.js';
 import type {
@@ -269,6 +270,29 @@ export class Orchestrator<State extends object> {
     options?: Options,
   ): Promise<ParallelResults<(() => Result)[], Options>> {
     return map(this.#core, items, action, options) as Promise<ParallelResults<(() => Result)[], Options>>;
+  }
+
+  /**
+   * Combines actions into a function that resolves with the first success and aborts the other actions. Arguments are
+   * passed as `parallel` passes them. With `stagger`, the actions start one after another. Outside a run, the call gets
+   * a run of its own.
+   *
+   * The promise rejects with a `ParallelError` if all actions fail.
+   *
+   * @param actions - an array or an object of at least one action or closure
+   * @throws {ValidationError} if there is no action, a member is not a function, or an option is unknown or has the
+   *   wrong type. The returned function rejects with a `ValidationError` for a wrong number of arguments.
+   * @example
+   * const quote = orchestrator.any([fromPrimary, fromReplica], { stagger: 200 });
+   * const price = await quote('EURUSD');
+   */
+  any<const Actions extends ParallelActions>(
+    actions: Actions,
+    options?: AnyOptions,
+  ): (...args: ParallelArguments<Actions>) => Promise<AnyResult<Actions>> {
+    return defineAny(this.#core, actions, options) as (
+      ...args: ParallelArguments<Actions>
+    ) => Promise<AnyResult<Actions>>;
   }
 
   /**

@@ -58,11 +58,12 @@ describe('with', () => {
     await expect(orchestrator.parallel([bound.bind(users)])()).resolves.toEqual(['/users/7?full']);
   });
 
-  it('is there on copies with other options, and works in map and closures', async () => {
+  it('is there on copies with other options, and works in any, map and closures', async () => {
     const orchestrator = new Orchestrator();
     const add = orchestrator.action((a: number, b: number) => a + b);
     const named = orchestrator.withOptions(add, { name: 'sum' });
     expect(named.with(1, 2).name).toBe('sum');
+    await expect(orchestrator.any([named.with(1, 2), add.with(3, 4)])()).resolves.toBe(3);
     await expect(orchestrator.map([add.with(1, 1), add.with(2, 2)], (call) => call())).resolves.toEqual([2, 4]);
   });
 

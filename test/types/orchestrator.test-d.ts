@@ -358,6 +358,20 @@ describe('map', () => {
   });
 });
 
+describe('any', () => {
+  it('gives the union of the results, for the arguments of parallel', () => {
+    const quote = orchestrator.any([fetchUser, countOrders]);
+    expectTypeOf(quote('1', 2)).resolves.toEqualTypeOf<User | number>();
+    expectTypeOf(orchestrator.any({ a: () => 1, b: async () => 'two' })()).resolves.toEqualTypeOf<number | string>();
+    expectTypeOf(orchestrator.any([fetchUser.with('1')], { stagger: 200 })()).resolves.toEqualTypeOf<User>();
+    expectTypeOf(orchestrator.any(['a', 'b'].map((id) => () => fetchUser(id)))()).resolves.toEqualTypeOf<User>();
+    // @ts-expect-error nothing is a string and a number
+    quote('1');
+    // @ts-expect-error any has no failFast
+    orchestrator.any([fetchUser], { failFast: true });
+  });
+});
+
 describe('policies', () => {
   it('can be switched off', () => {
     const off = { retry: null, timeout: null, policy: null };
