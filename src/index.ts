@@ -2,6 +2,7 @@ export type { ActionOptions } from './kernel/action.js';
 export type { AnyOptions, AnyResult } from './kernel/any.js';
 export type { Action } from './kernel/callable.js';
 export type { ParallelAction, ParallelActions, ParallelArguments } from './kernel/combine.js';
+export type { EachOptions, EachResult, EachResults } from './kernel/each.js';
 export { AbortError, type InterruptedGroup, ParallelError, TimeoutError } from './kernel/errors.js';
 export type {
   GroupRecord,

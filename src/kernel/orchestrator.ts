@@ -3,6 +3,7 @@ import { type ActionOptions, defineAction, redefineAction, type Same } from './a
 import { type AnyOptions, type AnyResult, defineAny } from './any.js';
 import type { Action, Concrete } from './callable.js';
 import type { ParallelActions, ParallelArguments } from './combine.js';
+import { type EachOptions, type EachResult, type EachResults, each } from './each.js';
 import type {
   HookName,
   ProcessBeginEvent,
@@ -293,6 +294,29 @@ export class Orchestrator<State extends object> {
     return defineAny(this.#core, actions, options) as (
       ...args: ParallelArguments<Actions>
     ) => Promise<AnyResult<Actions>>;
+  }
+
+  /**
+   * Calls an action for each item and yields the results as they come. Nothing starts before the first result is asked
+   * for. At most `concurrency` items are running or waiting to be taken; the next item is read when there is room. The
+   * iteration runs in the run that surrounds the first request, or in a run of its own.
+   *
+   * Leaving the loop closes the source and aborts what is running. The first failure ends the iteration with its error,
+   * after the results that are there, unless the options have `settle`.
+   *
+   * @param items - an iterable or async iterable; promises among the items are awaited
+   * @param action - called with the item only
+   * @throws {ValidationError} if `items` cannot be iterated, `action` is not a function, or an option is unknown or has
+   *   the wrong type
+   * @example
+   * for await (const user of orchestrator.each(ids, fetchUser, { concurrency: 5 })) await save(user);
+   */
+  each<Item, Result, const Options extends EachOptions = Record<never, never>>(
+    items: Iterable<Item | PromiseLike<Item>> | AsyncIterable<Item | PromiseLike<Item>>,
+    action: (this: void, item: Item) => Result,
+    options?: Options,
+  ): EachResults<EachResult<Result, Options>> {
+    return each(this.#core, items, action, options) as EachResults<EachResult<Result, Options>>;
   }
 
   /**

@@ -3,6 +3,7 @@ import {
   AbortError,
   type Action,
   type ActionOptions,
+  type EachResults,
   Orchestrator,
   OrchestratorError,
   type Policy,
@@ -369,6 +370,23 @@ describe('any', () => {
     quote('1');
     // @ts-expect-error any has no failFast
     orchestrator.any([fetchUser], { failFast: true });
+  });
+});
+
+describe('each', () => {
+  it('gives results one by one, settled where it settles', async () => {
+    const users = orchestrator.each(['1'], fetchUser, { concurrency: 2, ordered: true });
+    expectTypeOf(users).toEqualTypeOf<EachResults<User>>();
+    for await (const user of users) expectTypeOf(user).toEqualTypeOf<User>();
+    const settled = orchestrator.each([Promise.resolve('1')], fetchUser, { settle: true });
+    for await (const user of settled) expectTypeOf(user).toEqualTypeOf<PromiseSettledResult<User>>();
+    const either = orchestrator.each([1], countOrders, { settle: Math.random() > 0.5 });
+    for await (const count of either) expectTypeOf(count).toEqualTypeOf<number | PromiseSettledResult<number>>();
+    expectTypeOf(users).toExtend<AsyncIterable<User>>();
+    // @ts-expect-error a number is no id
+    orchestrator.each([1], fetchUser);
+    // @ts-expect-error each has no failFast
+    orchestrator.each(['1'], fetchUser, { failFast: true });
   });
 });
 
