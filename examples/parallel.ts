@@ -18,6 +18,10 @@ console.log([six, four], three);
 assert.deepEqual([six, four], [6, 'four']);
 assert.deepEqual(three, { doubled: 6, spelt: 'three' });
 
+// An action with several parameters is passed with its arguments.
+const add = orchestrator.action(async (a: number, b: number) => a + b);
+assert.deepEqual(await orchestrator.parallel([add.with(1, 2), add.with(3, 4)])(), [3, 7]);
+
 // By default all actions are awaited, and the error contains the completed results as well.
 const failure = await orchestrator
   .parallel([double, refuse])(2)

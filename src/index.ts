@@ -1,6 +1,10 @@
-export type { Action, ActionOptions } from './kernel/action.js';
+export type { ActionOptions } from './kernel/action.js';
+export type { AnyOptions, AnyResult } from './kernel/any.js';
 export type { RetryBudgetOptions } from './kernel/budget.js';
-export { AbortError, ParallelError, RetryError, TimeoutError } from './kernel/errors.js';
+export type { Action } from './kernel/callable.js';
+export type { ParallelAction, ParallelActions, ParallelArguments } from './kernel/combine.js';
+export type { EachOptions, EachResult, EachResults } from './kernel/each.js';
+export { AbortError, type InterruptedGroup, ParallelError, RetryError, TimeoutError } from './kernel/errors.js';
 export type {
   GroupRecord,
   HookErrorEvent,
@@ -19,13 +23,7 @@ export type { Fallback, FallbackCall, FallbackResult, Fallbacks } from './kernel
 export type { Hook, HookOptions, Middleware, MiddlewareOptions } from './kernel/hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './kernel/instrumentation.js';
 export type { OrchestratorOptions } from './kernel/orchestrator.js';
-export type {
-  ParallelAction,
-  ParallelActions,
-  ParallelArguments,
-  ParallelOptions,
-  ParallelResults,
-} from './kernel/parallel.js';
+export type { ParallelOptions, ParallelResults } from './kernel/parallel.js';
 export type { Policy, PolicyCall, PolicyOptions } from './kernel/policy.js';
 export type { RetryContext, RetryOptions } from './kernel/retry.js';
 export type { CurrentProcess, RunOptions } from './kernel/run.js';

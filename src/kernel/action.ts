@@ -1,5 +1,6 @@
 import { isPromiseLike } from '../shared/promise-like.js';
 import { type AnyFunction, aFunction, aName, anObjectOf, invalid, orNone } from '../shared/validate.js';
+import { withArguments } from './callable.js';
 import { untilAborted } from './cancellation.js';
 import { processChannel, retryChannel, taskChannel } from './channels.js';
 import type { TaskRecord } from './events.js';
@@ -72,17 +73,6 @@ export interface ActionOptions<
  */
 export type Same<Args extends readonly unknown[]> = Args extends infer Given extends readonly unknown[] ? Given : never;
 
-/**
- * A function that was wrapped by `orchestrator.action`. It is called like the original function, runs a task with the
- * action's policies and hooks, and returns a promise of the result.
- *
- * @example
- * const double: Action<[n: number], number> = orchestrator.action((n: number) => n * 2);
- */
-export type Action<Args extends readonly unknown[] = readonly unknown[], Result = unknown> = (
-  ...args: Args
-) => Promise<Result>;
-
 /** Named work that tasks are created from. */
 export interface Definition {
   readonly core: Core;
@@ -147,7 +137,7 @@ function actionOf(core: Core, fn: AnyFunction, name: string, policies: Policies)
   const action = sharing === undefined ? called(definition) : calledOnce(definition, sharing);
   sources.set(action, { core, fn, name, policies });
   actions.add(action);
-  return Object.defineProperty(action, 'name', { value: name });
+  return withArguments(Object.defineProperty(action, 'name', { value: name }));
 }
 
 function called(definition: Definition): AnyFunction {

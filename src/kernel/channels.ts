@@ -7,7 +7,7 @@ import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
  *
  * - `tracing:orchestrator:process:*`, messages are `ProcessRecord`s;
  * - `tracing:orchestrator:task:*`, messages are `TaskRecord`s;
- * - `tracing:orchestrator:group:*`, messages are `GroupRecord`s, each a call of `parallel` or `map`;
+ * - `tracing:orchestrator:group:*`, messages are `GroupRecord`s: calls of `parallel`, `map` and `any`, iterations of `each`;
  * - `orchestrator:task:retry`, messages are `TaskRetryEvent`s;
  * - `orchestrator:hook:error`, messages are `HookErrorEvent`s: errors of hooks that only observe.
  *

@@ -39,6 +39,33 @@ export class TimeoutError extends OrchestratorError {
     const waiting = waited > 0 ? `, ${waited} ms of them waiting for its policy` : '';
     super(`"${subject}" timed out after ${limit} ms${waiting}`);
   }
+
+  /**
+   * The calls of `parallel` and `map` that the limit interrupted, outermost first, with the results that were there.
+   * Empty if there were none. Groups with `failFast` are not listed. Not enumerable.
+   */
+  get interrupted(): readonly InterruptedGroup[] {
+    return interruptions.get(this) ?? [];
+  }
+}
+
+/** A call of `parallel` or `map` that the limit of a run or task interrupted. */
+export interface InterruptedGroup {
+  /** The name of the group. */
+  readonly name: string;
+  /**
+   * Settled results in the shape of the actions. Actions that had not ended are rejected with the `TimeoutError`. An
+   * unread rest of a generator or another lazy source counts as one item.
+   */
+  readonly results: unknown;
+}
+
+/** Kept apart from the errors, because values of results must not be enumerable. */
+const interruptions = new WeakMap<TimeoutError, InterruptedGroup[]>();
+
+/** Adds a group to the error of the limit that interrupted it. */
+export function interrupt(error: TimeoutError, group: InterruptedGroup): void {
+  interruptions.set(error, [...error.interrupted, group]);
 }
 
 /**
@@ -67,7 +94,8 @@ export class RetryError<Result = unknown> extends OrchestratorError {
 }
 
 /**
- * Thrown by `parallel` and `map` when some of the actions failed, after all actions have settled.
+ * Thrown by `parallel` and `map` when some of the actions failed, after all actions have settled, and by `any` when all
+ * have failed. If the group has reached its own limit, the `TimeoutError` of the limit is the `cause`.
  *
  * `errors` contains the failures in order. `results` contains every settled result in the shape of the actions: an
  * array for a list, an object for an object. The message names the items or keys of the first failures. Logs,
@@ -78,10 +106,10 @@ export class ParallelError<Results = unknown> extends AggregateError {
   readonly code = 'ERR_PARALLEL';
   declare readonly results: Results;
 
-  constructor(errors: readonly Error[], results: Results) {
+  constructor(errors: readonly Error[], results: Results, options?: ErrorOptions) {
     const total = Object.keys(Object(results)).length;
     const failures = named(failuresOf(errors, results), errors.length);
-    super(errors, `${errors.length} of ${total} parallel actions failed: ${failures}`);
+    super(errors, `${errors.length} of ${total} parallel actions failed: ${failures}`, options);
     hide(this, 'results', results);
   }
 

@@ -74,15 +74,16 @@ export interface TaskRecord<State = unknown> extends Outcome {
 }
 
 /**
- * The record of a group: one call of `map`, or of a function made by `parallel`. Instrumentations and the channel
+ * The record of a group: one call of `map`, one iteration of `each`, or one call of a function made by `parallel` or
+ * `any`. Instrumentations and the channel
  * `tracing:orchestrator:group` receive it; it is filled in while the group runs.
  */
 export interface GroupRecord {
   /** Id of the process that the group belongs to. */
   readonly processId: string;
   /** Method that created the group. */
-  readonly kind: 'parallel' | 'map';
-  /** The `name` of the options; by default the name of the action for `map`, and `parallel` for `parallel`. */
+  readonly kind: 'parallel' | 'map' | 'any' | 'each';
+  /** The `name` of the options; by default the name of the action for `map` and `each`, else the kind. */
   readonly name: string;
   /** Number of actions in the group. For a generator or another lazy source, `undefined` until all items are taken. */
   readonly total: number | undefined;

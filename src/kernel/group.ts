@@ -1,13 +1,36 @@
-import { types } from 'node:util';
-import type { Cancellation } from './cancellation.js';
+import { Cancellation, untilAborted } from './cancellation.js';
+import { groupChannel } from './channels.js';
 import type { GroupRecord, Mutable, Status } from './events.js';
+import { isWatched, watched } from './instrumentation.js';
+import { sizeOf } from './items.js';
 import { isReason } from './lifecycle.js';
-import type { Scope } from './process.js';
+import { type Core, currentScope, enter, processOf, type Scope } from './process.js';
+import { run } from './run.js';
+
+/** The method that a group was created by, and the name of the group. */
+export interface Form {
+  readonly kind: GroupRecord['kind'];
+  readonly name: string;
+}
+
+/** Runs a group of actions: in the surrounding run, or in a run of its own. */
+export async function inGroup(
+  core: Core,
+  form: Form,
+  items: unknown,
+  work: (scope: Scope, group?: RunningGroup) => Promise<unknown>,
+): Promise<unknown> {
+  const scope = currentScope();
+  const process = processOf(core, scope);
+  if (scope === undefined || process === undefined) return run(core, () => inGroup(core, form, items, work));
+  if (!isWatched(groupChannel)) return work(scope);
+  const group = new RunningGroup(process.id, form.kind, form.name, items);
+  return watched('group', groupChannel, group, () => group.observe(scope, () => work(scope, group)));
+}
 
 /**
- * A group of actions that `parallel` or `map` runs concurrently, as observers see it. Actions that end after an abort
- * are not counted: it is a matter of chance if they were interrupted or had just completed, and some of them end long
- * after the group.
+ * A group of actions that run concurrently, as observers see it. Actions that end after an abort are not counted: it is
+ * a matter of chance if they were interrupted or had just completed, and some of them end long after the group.
  */
 export class RunningGroup implements Mutable<GroupRecord> {
   readonly startTime = Date.now();
@@ -48,18 +71,50 @@ export class RunningGroup implements Mutable<GroupRecord> {
     if (this.status === 'running') this.total = count;
   }
 
-  /** Called when an action of the group has completed or failed. */
-  ended(cancellation: Cancellation, outcome: 'completed' | 'failed'): void {
-    if (cancellation.aborted) return;
+  /** Called when an action of the group has completed or failed, unless the group was aborted before. */
+  ended(outcome: 'completed' | 'failed'): void {
     this.settled++;
     if (outcome === 'failed') this.failed++;
   }
 }
 
 /**
- * Returns the number of items if it is certain. Other objects with a `length` or `size` may mean something else by it.
+ * Calls of a group that are aborted one by one. An abort reaches only pending calls: the signals of calls that have
+ * ended keep following the run, because the caller may still read what these calls returned.
  */
-function sizeOf(items: unknown): number | undefined {
-  if (Array.isArray(items) || types.isTypedArray(items)) return items.length;
-  return types.isSet(items) || types.isMap(items) ? items.size : undefined;
+export class Members {
+  readonly #pending = new Set<Cancellation>();
+
+  constructor(private readonly outer: Scope) {}
+
+  /** Calls `work` in a scope that `abort` can end. */
+  async call(work: (cancellation: Cancellation) => unknown): Promise<unknown> {
+    const { outer } = this;
+    const { process } = outer;
+    const cancellation = new Cancellation([outer.cancellation], true);
+    this.#pending.add(cancellation);
+    try {
+      return await untilAborted(
+        cancellation,
+        enter({ process, cancellation, outer }, async () => work(cancellation)),
+      );
+    } finally {
+      this.#pending.delete(cancellation);
+      cancellation.release();
+    }
+  }
+
+  /** @param reason - creates the reason, if any call is pending */
+  abort(reason: () => unknown): void {
+    if (this.#pending.size === 0) return;
+    const given = reason();
+    for (const cancellation of this.#pending) cancellation.abort(given);
+  }
+}
+
+/** Creates the abort reason of actions whose group has ended without them. */
+export function abortedBy(message: string, cause?: unknown): DOMException {
+  const reason = new DOMException(message, 'AbortError');
+  // Set afterwards, because the type of DOMException in browsers accepts no `cause` in the constructor.
+  return cause === undefined ? reason : Object.defineProperty(reason, 'cause', { value: cause });
 }

@@ -23,7 +23,7 @@ export interface Instrumentation {
   process?(record: ProcessRecord, work: () => Promise<unknown>): unknown;
   /** Surrounds a task, including its hooks, middleware and attempts. */
   task?(record: TaskRecord, work: () => Promise<unknown>): unknown;
-  /** Surrounds the actions that a call of `parallel` or `map` runs concurrently. */
+  /** Surrounds the actions that a call of `parallel`, `map` or `any`, or an iteration of `each`, runs concurrently. */
   group?(record: GroupRecord, work: () => Promise<unknown>): unknown;
   /**
    * Returns the context to send along with work that leaves the program: a run on a fleet, a message between loops.

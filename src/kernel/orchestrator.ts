@@ -1,5 +1,9 @@
 import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState, orNone } from '../shared/validate.js';
 import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
+import { type AnyOptions, type AnyResult, defineAny } from './any.js';
+import type { Action, Concrete } from './callable.js';
+import type { ParallelActions, ParallelArguments } from './combine.js';
+import { type EachOptions, type EachResult, type EachResults, each } from './each.js';
 import type {
   HookName,
   ProcessBeginEvent,
@@ -21,14 +25,8 @@ import {
   readHookOptions,
   readMiddlewareOptions,
 } from './hooks.js';
-import {
-  defineParallel,
-  map,
-  type ParallelActions,
-  type ParallelArguments,
-  type ParallelOptions,
-  type ParallelResults,
-} from './parallel.js';
+
+import { defineParallel, map, type ParallelOptions, type ParallelResults } from './parallel.js';
 import {
   noPolicies,
   type OwnPolicies,
@@ -208,6 +206,15 @@ export class Orchestrator<State extends object> {
   action<
     Args extends readonly unknown[],
     Result,
+    Fn extends (this: void, ...args: Args) => Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
+    fn: Fn & ((this: void, ...args: Args) => Result) & Concrete<Fn, Args, Result>,
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
+  ): Action<Args, Awaited<Result> | FallbackResult<Instead>>;
+  action<
+    Args extends readonly unknown[],
+    Result,
     const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
   >(
     fn: (this: void, ...args: Args) => Result,
@@ -221,7 +228,7 @@ export class Orchestrator<State extends object> {
   >(
     fn: (this: This, ...args: Args) => Result,
     options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
-  ): (this: This, ...args: Args) => Promise<Awaited<Result> | FallbackResult<Instead>>;
+  ): Action<Args, Awaited<Result> | FallbackResult<Instead>, This>;
   action(fn: AnyFunction, options?: ActionOptions): AnyFunction {
     return defineAction(this.#core, this.#policies, fn, options);
   }
@@ -235,23 +242,19 @@ export class Orchestrator<State extends object> {
    * @example
    * const user = await orchestrator.withOptions(fetchUser, { timeout: 500, retry: 0 })('42');
    */
+  // biome-ignore lint/suspicious/noExplicitAny: no other type takes every action
+  withOptions<Act extends (this: any, ...args: any) => Promise<unknown>>(
+    action: Act,
+    options: ActionOptions<Parameters<Act>, Awaited<ReturnType<Act>>> & { readonly fallback?: null | undefined },
+  ): Act;
   withOptions<
-    Args extends readonly unknown[],
-    Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    Act extends (this: any, ...args: any) => Promise<unknown>,
+    const Instead extends Fallbacks<Parameters<Act>> | null,
   >(
-    action: (this: void, ...args: Args) => Promise<Result>,
-    options: ActionOptions<Same<Args>, NoInfer<Result>, Instead>,
-  ): (...args: Args) => Promise<Result | FallbackResult<Instead>>;
-  withOptions<
-    This,
-    Args extends readonly unknown[],
-    Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
-  >(
-    action: (this: This, ...args: Args) => Promise<Result>,
-    options: ActionOptions<Same<Args>, NoInfer<Result>, Instead>,
-  ): (this: This, ...args: Args) => Promise<Result | FallbackResult<Instead>>;
+    action: Act,
+    options: ActionOptions<Parameters<Act>, Awaited<ReturnType<Act>>, Instead>,
+  ): Action<Parameters<Act>, Awaited<ReturnType<Act>> | FallbackResult<Instead>, ThisParameterType<Act>>;
   withOptions(action: AnyFunction, options: ActionOptions): AnyFunction {
     return redefineAction(this.#core, action, options);
   }
@@ -297,6 +300,52 @@ export class Orchestrator<State extends object> {
     options?: Options,
   ): Promise<ParallelResults<(() => Result)[], Options>> {
     return map(this.#core, items, action, options) as Promise<ParallelResults<(() => Result)[], Options>>;
+  }
+
+  /**
+   * Combines actions into a function that resolves with the first success and aborts the other actions. Arguments are
+   * passed as `parallel` passes them. With `stagger`, the actions start one after another. Outside a run, the call gets
+   * a run of its own.
+   *
+   * The promise rejects with a `ParallelError` if all actions fail.
+   *
+   * @param actions - an array or an object of at least one action or closure
+   * @throws {ValidationError} if there is no action, a member is not a function, or an option is unknown or has the
+   *   wrong type. The returned function rejects with a `ValidationError` for a wrong number of arguments.
+   * @example
+   * const quote = orchestrator.any([fromPrimary, fromReplica], { stagger: 200 });
+   * const price = await quote('EURUSD');
+   */
+  any<const Actions extends ParallelActions>(
+    actions: Actions,
+    options?: AnyOptions,
+  ): (...args: ParallelArguments<Actions>) => Promise<AnyResult<Actions>> {
+    return defineAny(this.#core, actions, options) as (
+      ...args: ParallelArguments<Actions>
+    ) => Promise<AnyResult<Actions>>;
+  }
+
+  /**
+   * Calls an action for each item and yields the results as they come. Nothing starts before the first result is asked
+   * for. At most `concurrency` items are running or waiting to be taken; the next item is read when there is room. The
+   * iteration runs in the run that surrounds the first request, or in a run of its own.
+   *
+   * Leaving the loop closes the source and aborts what is running. The first failure ends the iteration with its error,
+   * after the results that are there, unless the options have `settle`.
+   *
+   * @param items - an iterable or async iterable; promises among the items are awaited
+   * @param action - called with the item only
+   * @throws {ValidationError} if `items` cannot be iterated, `action` is not a function, or an option is unknown or has
+   *   the wrong type
+   * @example
+   * for await (const user of orchestrator.each(ids, fetchUser, { concurrency: 5 })) await save(user);
+   */
+  each<Item, Result, const Options extends EachOptions = Record<never, never>>(
+    items: Iterable<Item | PromiseLike<Item>> | AsyncIterable<Item | PromiseLike<Item>>,
+    action: (this: void, item: Item) => Result,
+    options?: Options,
+  ): EachResults<EachResult<Result, Options>> {
+    return each(this.#core, items, action, options) as EachResults<EachResult<Result, Options>>;
   }
 
   /**

@@ -66,7 +66,8 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
       return settle('task', record, span, context.with(inside, work), ofTaskEnd);
     },
     group: (record, work) => {
-      const name = record.kind === 'map' ? `map ${record.name}` : record.name;
+      const hasItems = record.kind === 'map' || record.kind === 'each';
+      const name = hasItems ? `${record.kind} ${record.name}` : record.name;
       const span = tracer.startSpan(name, { attributes: ofGroup(record) });
       return settle('group', record, span, inSpan(span, work), ofGroupEnd);
     },

@@ -80,6 +80,48 @@ describe('the channel of groups', () => {
     expect(await groupOf(() => orchestrator.map([1], (id) => id))).toMatchObject({ kind: 'map', name: 'anonymous' });
   });
 
+  it('publishes a call of any: the winner and the failures are counted, and not those that lost', async () => {
+    const orchestrator = new Orchestrator();
+    const lost = orchestrator.action(() => new Promise(() => {}));
+    const group = await groupOf(() => orchestrator.any([fail, async () => 1, lost])());
+    expect(group).toMatchObject({ kind: 'any', name: 'any', total: 3, settled: 2, failed: 1, status: 'completed' });
+    expect(await groupOf(() => orchestrator.any([fail, fail], { name: 'quote' })())).toMatchObject({
+      name: 'quote',
+      status: 'failed',
+      settled: 2,
+      failed: 2,
+      error: expect.any(ParallelError),
+    });
+  });
+
+  it('publishes an iteration of each from its first request to its end', async () => {
+    const orchestrator = new Orchestrator();
+    const load = orchestrator.action(async (id: number) => id, { name: 'load' });
+    const numbers = function* () {
+      yield* [1, 2, 3];
+    };
+    const all = async () => {
+      for await (const _ of orchestrator.each(numbers(), load));
+    };
+    expect(await groupOf(all)).toMatchObject({ kind: 'each', name: 'load', total: 3, settled: 3, status: 'completed' });
+    const first = async () => {
+      for await (const _ of orchestrator.each([1, 2, 3], load, { concurrency: 1, name: 'users' })) break;
+    };
+    expect(await groupOf(first)).toMatchObject({ kind: 'each', name: 'users', settled: 1, status: 'completed' });
+    const failing = async () => {
+      for await (const _ of orchestrator.each([1], fail));
+    };
+    expect(await groupOf(failing)).toMatchObject({ name: 'fail', failed: 1, status: 'failed', error: new Error('no') });
+  });
+
+  it('says completed for a group with settle that has reached its limit, and failed without', async () => {
+    const orchestrator = new Orchestrator();
+    const hang = () => new Promise(() => {});
+    const limited = (settle: boolean) => () => orchestrator.parallel([() => 1, hang], { settle, timeout: 5 })();
+    expect(await groupOf(limited(true))).toMatchObject({ status: 'completed', settled: 1, failed: 0 });
+    expect(await groupOf(limited(false))).toMatchObject({ status: 'failed', settled: 1, failed: 0 });
+  });
+
   it('publishes a group outside any run in the run that is opened for it', async () => {
     const processes: unknown[] = [];
     const orchestrator = new Orchestrator().onProcessBegin(({ id }) => processes.push(id));

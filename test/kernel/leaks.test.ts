@@ -115,6 +115,31 @@ describe('memory', () => {
     expect(grown).toBeLessThan(3);
   });
 
+  it('does not grow with the number of calls of any, iterations of each and limited groups in a run', async () => {
+    const orchestrator = new Orchestrator();
+    const { signal } = new AbortController();
+    const limited = orchestrator.parallel([() => 1, () => 2], { settle: true, timeout: 60_000 });
+    const first = orchestrator.any([() => 1, () => deferred().promise], { stagger: 60_000, timeout: 60_000 });
+    const groups = async () => {
+      await limited();
+      await first();
+      for await (const _ of orchestrator.each([1, 2, 3], (item) => item, { timeout: 60_000 })) break;
+    };
+    const before = timers();
+    const grown = await orchestrator.run(
+      async () => {
+        for (let index = 0; index < 500; index++) await groups();
+        const before = heap();
+        for (let index = 0; index < 5_000; index++) await groups();
+        return heap() - before;
+      },
+      { signal },
+    );
+    expect(grown).toBeLessThan(3);
+    expect(timers()).toBeLessThan(before + 10);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
   it('holds nothing of ten thousand runs on a signal that outlives them', async () => {
     const orchestrator = new Orchestrator();
     const { signal } = new AbortController();

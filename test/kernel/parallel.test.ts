@@ -288,7 +288,7 @@ describe('parallel', () => {
     ],
     [[], { concurrency: 1.5 }, 'concurrency must be a whole number of at least 1, or Infinity, got 1.5'],
     [[], { failFast: 1 }, 'failFast must be a boolean, got 1'],
-    [[], { failfast: true }, 'failfast is unknown, expected name, failFast, concurrency, settle'],
+    [[], { failfast: true }, 'failfast is unknown, expected name, failFast, concurrency, settle, timeout'],
     [[], { failFast: true, settle: true }, 'settle and failFast exclude each other: leave one of them out'],
   ])('rejects %o with %o', (actions, options, message) => {
     expect(() => new Orchestrator().parallel(actions as never, options as never)).toThrow(new ValidationError(message));

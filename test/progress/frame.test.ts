@@ -90,6 +90,27 @@ describe('the picture of the running work', () => {
     expect(drawn(model, 10_000)[1]).toBe('└ ✓ map fetchUser  10.0 s  2,000/5,000 · 3 failed');
   });
 
+  it('shows each like a map, and any with its number of actions and failures', () => {
+    const { model, process } = modelWith();
+    const each = model.begin('each', groupRecord({ kind: 'each', total: 10, settled: 5 }), process, 0);
+    const any = model.begin(
+      'any',
+      groupRecord({ kind: 'any', name: 'quote', total: 3, settled: 1, failed: 1 }),
+      process,
+      0,
+    );
+    expect(drawn(model, 100).slice(1)).toEqual([
+      '├ ◌ each fetchUser  0.1 s  ━━━━━━━━━━━━────────────  5/10 · 50 %',
+      '└ ◌ quote           0.1 s  3 actions · 1 failed',
+    ]);
+    model.end(each, completed(200), 200);
+    model.end(any, completed(200), 200);
+    expect(drawn(model, 200).slice(1)).toEqual([
+      '├ ✓ each fetchUser  200 ms  5/10',
+      '└ ✓ quote           200 ms  3 actions · 1 failed',
+    ]);
+  });
+
   it('shows a map without a bar while its number of items is unknown', () => {
     const { model, process } = modelWith();
     const record = groupRecord({ total: undefined });
@@ -320,7 +341,7 @@ describe('the picture of the running work', () => {
 /** Arbitrary events for a model. */
 const anything = fc.array(
   fc.record({
-    kind: fc.constantFrom('process' as const, 'task' as const, 'parallel' as const, 'map' as const),
+    kind: fc.constantFrom(...(['process', 'task', 'parallel', 'map', 'any', 'each'] as const)),
     name: fc.oneof(fc.constantFrom('a', '漢字漢字', '👨‍👩‍👧'), fc.string({ unit: 'binary', maxLength: 60 })),
     inside: fc.nat(20),
     total: fc.option(fc.nat(30), { nil: undefined }),

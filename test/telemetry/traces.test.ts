@@ -97,6 +97,28 @@ describe('spans', () => {
     });
   });
 
+  it('nest across any and each, and a loop over each is outside of its span', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ name: 'page' });
+    const act = orchestrator.action(async (_: number) => settled(), { name: 'act' });
+    const body = orchestrator.action(() => {}, { name: 'body' });
+    await orchestrator.run(async () => {
+      await orchestrator.any([act.with(1)], { name: 'quote' })();
+      for await (const _ of orchestrator.each([1, 2], act, { concurrency: 1 })) await body();
+    });
+    await settled();
+    const [tree] = treeOf(spans());
+    expect(tree).toMatch(/^page > \(.*each act > \(act, act\).*\)$/);
+    expect(tree).toContain('quote > act,');
+    expect(tree?.match(/body/g)).toHaveLength(2);
+    expect(spanOf(spans(), 'each act').attributes).toMatchObject({
+      'orchestrator.group.kind': 'each',
+      'orchestrator.group.settled': 2,
+    });
+    expect(spanOf(spans(), 'quote').attributes).toMatchObject({ 'orchestrator.group.kind': 'any' });
+  });
+
   it('exist for an action that is called alone, with the run around it', async () => {
     const { spans } = tracingSdk();
     await started();

@@ -3,6 +3,7 @@ import {
   AbortError,
   type Action,
   type ActionOptions,
+  type EachResults,
   type FallbackCall,
   Orchestrator,
   OrchestratorError,
@@ -59,7 +60,8 @@ describe('types of p-retry', () => {
 
 describe('action', () => {
   it('keeps the parameters and gives a promise of the result', () => {
-    expectTypeOf(fetchUser).toEqualTypeOf<(id: string) => Promise<User>>();
+    expectTypeOf(fetchUser).toEqualTypeOf<Action<[id: string], User>>();
+    expectTypeOf(fetchUser).toExtend<(id: string) => Promise<User>>();
     const many = orchestrator.action((name: string, age?: number, ...rest: boolean[]) => [name, age, rest] as const);
     expectTypeOf(many).parameters.toEqualTypeOf<[name: string, age?: number, ...rest: boolean[]]>();
     expectTypeOf(fetchUser).toExtend<Action<[id: string], User>>();
@@ -101,14 +103,14 @@ describe('action', () => {
     const find = orchestrator.action(async (id: string, n?: number): Promise<User> => ({ id: id.repeat(n ?? 1) }), {
       timeout: { attempt: 5, fallback },
     });
-    expectTypeOf(find).toEqualTypeOf<(id: string, n?: number) => Promise<User>>();
+    expectTypeOf(find).toEqualTypeOf<Action<[id: string, n?: number], User>>();
     const list = orchestrator.action(<Value>(value: Value, ...more: Value[]) => [value, ...more], {
       timeout: { attempt: 5, fallback: (value) => [value] },
     });
     expectTypeOf(list(1, 2)).resolves.toEqualTypeOf<number[]>();
     expectTypeOf(list('a')).resolves.toEqualTypeOf<string[]>();
     const again = orchestrator.withOptions(find, { timeout: { attempt: 5, fallback: (id) => ({ id }) } });
-    expectTypeOf(again).toEqualTypeOf<(id: string, n?: number) => Promise<User>>();
+    expectTypeOf(again).toEqualTypeOf(find);
     // @ts-expect-error a fallback gets what the function gets
     orchestrator.action((id: string) => id, { timeout: { attempt: 5, fallback: (id: number) => String(id) } });
   });
@@ -142,7 +144,52 @@ describe('action', () => {
   });
 
   it('is the same type with other options', () => {
-    expectTypeOf(orchestrator.withOptions(fetchUser, { timeout: 1 })).toEqualTypeOf<(id: string) => Promise<User>>();
+    expectTypeOf(orchestrator.withOptions(fetchUser, { timeout: 1 })).toEqualTypeOf(fetchUser);
+  });
+});
+
+describe('with', () => {
+  const add = orchestrator.action((a: number, b?: number) => a + (b ?? 0));
+
+  it('takes the arguments of the action, and gives a function without parameters', () => {
+    expectTypeOf(add.with).parameters.toEqualTypeOf<[a: number, b?: number]>();
+    expectTypeOf(add.with(1, 2)()).resolves.toEqualTypeOf<number>();
+    expectTypeOf(orchestrator.withOptions(add, { retry: 1 }).with(1)()).resolves.toEqualTypeOf<number>();
+    // @ts-expect-error an argument is missing
+    add.with();
+    // @ts-expect-error a text is no number
+    add.with('1');
+  });
+
+  it('lets parallel take actions with several parameters', () => {
+    const load = orchestrator.parallel([fetchUser.with('42'), add.with(1, 2)]);
+    expectTypeOf(load).parameters.toExtend<unknown[]>();
+    expectTypeOf(load()).resolves.toEqualTypeOf<[User, number]>();
+  });
+
+  it('keeps the this of a method', () => {
+    class Users {
+      readonly base = '/users/';
+      find = orchestrator.action(function (this: Users, id: string) {
+        return this.base + id;
+      });
+    }
+    const users = new Users();
+    expectTypeOf(users.find.with('1').call(users)).resolves.toEqualTypeOf<string>();
+    // @ts-expect-error this is not an object of the class
+    users.find.with('1')();
+  });
+
+  it('is not on the type of a generic action, which keeps its type parameters', () => {
+    const identity = orchestrator.action(<Value>(value: Value) => [value]);
+    expectTypeOf(identity('text')).resolves.toEqualTypeOf<string[]>();
+    // @ts-expect-error TypeScript keeps type parameters in plain functions only
+    identity.with('text');
+  });
+
+  it('is on actions of functions that are generic outside', () => {
+    const wrap = <Args extends readonly unknown[], Result>(fn: (...args: Args) => Result) => orchestrator.action(fn);
+    expectTypeOf(wrap((n: number) => `${n}`).with(1)()).resolves.toEqualTypeOf<string>();
   });
 });
 
@@ -281,7 +328,7 @@ describe('parallel', () => {
     expectTypeOf(orchestrator.parallel([fetchUser, () => 1])('1', undefined)).resolves.toEqualTypeOf<[User, number]>();
   });
 
-  it('takes actions with more parameters only as closures', () => {
+  it('takes actions with more parameters only as closures, or with their arguments', () => {
     const add = orchestrator.action((a: number, b: number) => a + b);
     // @ts-expect-error add needs two arguments
     orchestrator.parallel([add]);
@@ -313,6 +360,37 @@ describe('map', () => {
     orchestrator.map([1], fetchUser);
     // @ts-expect-error nor is the promise of one
     orchestrator.map([Promise.resolve(1)], fetchUser);
+  });
+});
+
+describe('any', () => {
+  it('gives the union of the results, for the arguments of parallel', () => {
+    const quote = orchestrator.any([fetchUser, countOrders]);
+    expectTypeOf(quote('1', 2)).resolves.toEqualTypeOf<User | number>();
+    expectTypeOf(orchestrator.any({ a: () => 1, b: async () => 'two' })()).resolves.toEqualTypeOf<number | string>();
+    expectTypeOf(orchestrator.any([fetchUser.with('1')], { stagger: 200 })()).resolves.toEqualTypeOf<User>();
+    expectTypeOf(orchestrator.any(['a', 'b'].map((id) => () => fetchUser(id)))()).resolves.toEqualTypeOf<User>();
+    // @ts-expect-error nothing is a string and a number
+    quote('1');
+    // @ts-expect-error any has no failFast
+    orchestrator.any([fetchUser], { failFast: true });
+  });
+});
+
+describe('each', () => {
+  it('gives results one by one, settled where it settles', async () => {
+    const users = orchestrator.each(['1'], fetchUser, { concurrency: 2, ordered: true });
+    expectTypeOf(users).toEqualTypeOf<EachResults<User>>();
+    for await (const user of users) expectTypeOf(user).toEqualTypeOf<User>();
+    const settled = orchestrator.each([Promise.resolve('1')], fetchUser, { settle: true });
+    for await (const user of settled) expectTypeOf(user).toEqualTypeOf<PromiseSettledResult<User>>();
+    const either = orchestrator.each([1], countOrders, { settle: Math.random() > 0.5 });
+    for await (const count of either) expectTypeOf(count).toEqualTypeOf<number | PromiseSettledResult<number>>();
+    expectTypeOf(users).toExtend<AsyncIterable<User>>();
+    // @ts-expect-error a number is no id
+    orchestrator.each([1], fetchUser);
+    // @ts-expect-error each has no failFast
+    orchestrator.each(['1'], fetchUser, { failFast: true });
   });
 });
 
@@ -366,20 +444,20 @@ describe('fallback', () => {
 
   it('adds its results to those of the action', () => {
     const one = orchestrator.action(find, { fallback: () => undefined });
-    expectTypeOf(one).toEqualTypeOf<(id: string) => Promise<User | undefined>>();
+    expectTypeOf(one).toEqualTypeOf<Action<[id: string], User | undefined>>();
     const several = orchestrator.action(find, {
       retry: 3,
       fallback: [fetchUser, async () => 5, () => 'nobody' as const],
     });
-    expectTypeOf(several).toEqualTypeOf<(id: string) => Promise<User | number | 'nobody'>>();
+    expectTypeOf(several).toEqualTypeOf<Action<[id: string], User | number | 'nobody'>>();
     const none = orchestrator.action(find, { fallback: null, fallbackOn: () => true });
-    expectTypeOf(none).toEqualTypeOf<(id: string) => Promise<User>>();
+    expectTypeOf(none).toEqualTypeOf<Action<[id: string], User>>();
     const failing = (): never => {
       throw new Error('no');
     };
-    expectTypeOf(orchestrator.action(find, { fallback: failing })).toEqualTypeOf<(id: string) => Promise<User>>();
+    expectTypeOf(orchestrator.action(find, { fallback: failing })).toEqualTypeOf<Action<[id: string], User>>();
     const again = orchestrator.withOptions(fetchUser, { fallback: () => null });
-    expectTypeOf(again).toEqualTypeOf<(id: string) => Promise<User | null>>();
+    expectTypeOf(again).toEqualTypeOf<Action<[id: string], User | null>>();
   });
 
   it('gets the arguments of the action, and the failure as `this`', () => {
@@ -401,7 +479,7 @@ describe('fallback', () => {
     const same = orchestrator.action(<Value>(value: Value) => value, { fallbackOn: () => true });
     expectTypeOf(same(5)).resolves.toEqualTypeOf<number>();
     const options: ActionOptions = { fallback: () => 5, share: true };
-    expectTypeOf(orchestrator.action(find, options)).toEqualTypeOf<(id: string) => Promise<User>>();
+    expectTypeOf(orchestrator.action(find, options)).toEqualTypeOf<Action<[id: string], User>>();
     new Orchestrator({ fallbackOn: (error) => error instanceof TimeoutError });
     // @ts-expect-error a fallback cannot fit all actions
     new Orchestrator({ fallback: () => 5 });

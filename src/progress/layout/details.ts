@@ -34,6 +34,7 @@ function groupDetails(tally: Tally, now: number): Details {
   const { settled, failed, total } = itemsOf(tally);
   const failures = some(failed, 'failed', 'red');
   const problem = tally.live === 0 && tally.counts.problem !== undefined ? [problemLine(tally.counts.problem)] : [];
+  if (tally.kind === 'any') return [plain(`${count(total ?? 0)} actions`), ...failures, ...problem];
   if (tally.kind === 'parallel') return [plain(`${count(settled)} of ${count(total ?? 0)}`), ...failures, ...problem];
   const share = total === undefined || total === 0 ? [] : [plain(`${Math.floor((settled / total) * 100)} %`)];
   const progress = plain(total === undefined ? `${count(settled)} done` : `${count(settled)}/${count(total)}`);

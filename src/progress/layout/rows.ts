@@ -1,5 +1,5 @@
 import { formatElapsed } from '../../shared/durations.js';
-import { type Activity, type Items, isGroup, type Tally } from '../model/tally.js';
+import { type Activity, hasItems, type Items, isGroup, type Tally } from '../model/tally.js';
 import { count } from '../numbers.js';
 import { type Details, detailsOf, itemsOf, numberOf, problemSoFar, runningDetails, some, timeOf } from './details.js';
 import { type Line, type Span, span } from './line.js';
@@ -83,11 +83,11 @@ function isTally(shown: Shown): shown is Tally {
   return 'counts' in shown;
 }
 
-/** Returns the contents to show below a tally. The tasks of a map have the name of the map, so their row is skipped. */
+/** Returns the contents to show below a tally. The tasks of a map have its name, so their row is skipped. */
 function innerOf(tally: Tally, limits: Limits, moment: Moment): readonly Shown[] {
   const { inner } = tally;
   const [only] = inner;
-  const isSame = tally.kind === 'map' && inner.length === 1 && only?.kind === 'task' && only.label === tally.label;
+  const isSame = hasItems(tally.kind) && inner.length === 1 && only?.kind === 'task' && only.label === tally.label;
   if (only !== undefined && isSame) return innerOf(only, limits, moment);
   return [...singles(tally, limits, moment), ...chosen(inner, limits)];
 }
@@ -97,7 +97,7 @@ function innerOf(tally: Tally, limits: Limits, moment: Moment): readonly Shown[]
  * come first.
  */
 function singles({ kind, begun, running, retried, outer }: Tally, { single }: Limits, { now }: Moment): Activity[] {
-  const isAlone = begun === 1 || (running.size === 1 && outer?.kind !== 'map');
+  const isAlone = begun === 1 || (running.size === 1 && !hasItems(outer?.kind));
   if (kind !== 'task' || isAlone) return [];
   const found = new Set<Activity>();
   for (const activities of [retried, running]) {
@@ -147,7 +147,7 @@ const hasFailed = ({ counts }: Tally) => counts.failed > 0;
 /** Returns true if the tally contains a bar or a failure. */
 function matters(tally: Tally): boolean {
   return (
-    tally.kind === 'map' || hasFailed(tally) || tally.inner.some((inner) => hasFailed(inner) || isOpenAndMatters(inner))
+    hasItems(tally.kind) || hasFailed(tally) || tally.inner.some((inner) => hasFailed(inner) || isOpenAndMatters(inner))
   );
 }
 
@@ -162,7 +162,7 @@ function rowOf(shown: Shown, moment: Moment): Omit<Row, 'guides'> {
 
 function tallyRow(tally: Tally, moment: Moment): Omit<Row, 'guides'> {
   const { now, symbols } = moment;
-  const items = tally.kind === 'map' && tally.live > 0 ? itemsOf(tally) : undefined;
+  const items = hasItems(tally.kind) && tally.live > 0 ? itemsOf(tally) : undefined;
   return {
     symbol: symbolOf(tally, moment),
     label: labelOf(tally, symbols),
@@ -175,7 +175,7 @@ function tallyRow(tally: Tally, moment: Moment): Omit<Row, 'guides'> {
 function labelOf({ kind, label, begun }: Tally, { times }: Symbols): Line {
   const name = span(kind === undefined ? 'others' : label, kind === 'process' ? 'bold' : undefined);
   const many = begun > 1 && !isGroup(kind) ? span(` ${times}${count(begun)}`, 'dim') : span('');
-  return [span(kind === 'map' ? 'map ' : '', 'dim'), name, many];
+  return [span(hasItems(kind) ? `${kind} ` : '', 'dim'), name, many];
 }
 
 function singleRow(activity: Activity, moment: Moment): Omit<Row, 'guides'> {

@@ -4,7 +4,7 @@ import { Counts, type Ended } from './counts.js';
 import { Rate } from './rate.js';
 import type { Retry } from './retry.js';
 
-export type Kind = 'process' | 'task' | 'parallel' | 'map';
+export type Kind = 'process' | 'task' | GroupRecord['kind'];
 
 /** The record of a process, task or group. */
 export type AnyRecord = ProcessRecord | TaskRecord | GroupRecord;
@@ -119,7 +119,7 @@ export class Tally {
   /** If true, this tally or a surrounding tally stands for several activities. Groups inside it share a tally. */
   get #isOneOfMany(): boolean {
     for (let place: Tally | undefined = this; place !== undefined; place = place.outer) {
-      if (place.begun > 1 || place.kind === 'map') return true;
+      if (place.begun > 1 || hasItems(place.kind)) return true;
     }
     return false;
   }
@@ -202,7 +202,12 @@ interface Shared {
 }
 
 export function isGroup(kind: Kind | undefined): boolean {
-  return kind === 'parallel' || kind === 'map';
+  return kind === 'parallel' || kind === 'any' || hasItems(kind);
+}
+
+/** If true, the group calls one action for many items: its items are counted, and a bar shows them. */
+export function hasItems(kind: Kind | undefined): kind is 'map' | 'each' {
+  return kind === 'map' || kind === 'each';
 }
 
 export function addItems(items: Items, { settled, failed, total }: GroupRecord): void {

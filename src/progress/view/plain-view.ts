@@ -4,7 +4,7 @@ import { joined, type Line, type Span, span } from '../layout/line.js';
 import { ending } from '../layout/symbols.js';
 import type { Ended } from '../model/counts.js';
 import type { Listener, Model } from '../model/model.js';
-import { type Activity, isGroup, type Tally } from '../model/tally.js';
+import { type Activity, hasItems, isGroup, type Tally } from '../model/tally.js';
 import type { Setting } from '../options.js';
 import type { Output } from './output.js';
 import { Told } from './told.js';
@@ -47,7 +47,7 @@ export class PlainView implements View, Listener {
 
   begun({ kind, tally }: Activity): void {
     // Items of a map are counted and get no lines of their own.
-    if (kind === 'task' && tally.outer?.kind === 'map') return;
+    if (kind === 'task' && hasItems(tally.outer?.kind)) return;
     if (!this.#told.mayTell(tally, 'begin')) return;
     this.#write(span(this.setting.symbols.begin, 'cyan'), tally, [secondary('begins')]);
   }
@@ -60,7 +60,7 @@ export class PlainView implements View, Listener {
   }
 
   ended({ kind, tally }: Activity, ended: Ended): void {
-    const isItem = kind === 'task' && tally.outer?.kind === 'map' && ended.status === 'completed';
+    const isItem = kind === 'task' && hasItems(tally.outer?.kind) && ended.status === 'completed';
     if (isItem || !this.#told.mayTell(tally, ended.status === 'completed' ? 'success' : 'failure')) return;
     const details = this.#endDetails(tally, ended, this.#toldProblem);
     this.#write(ending(this.setting.symbols, ended.status), tally, details);
@@ -113,7 +113,7 @@ function pathOf(tally: Tally, separator: string): Line {
   const names: Span[] = [];
   for (let place: Tally | undefined = tally; place?.outer !== undefined; place = place.outer) {
     if (place !== tally && isGroup(place.kind)) continue;
-    const name = place.kind === 'map' ? `map ${place.label}` : place.label || 'others';
+    const name = hasItems(place.kind) ? `${place.kind} ${place.label}` : place.label || 'others';
     names.unshift(span(name, place.kind === 'process' ? 'bold' : undefined));
   }
   return joined(

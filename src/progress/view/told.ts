@@ -1,4 +1,4 @@
-import { isGroup, type Tally } from '../model/tally.js';
+import { hasItems, isGroup, type Tally } from '../model/tally.js';
 
 /** The events that a line can report. */
 type Event = 'begin' | 'retry' | 'success' | 'failure';
@@ -56,7 +56,7 @@ export class Told {
 }
 
 function isCounted(tally: Tally, { lines }: Account): boolean {
-  if (isGroup(tally.kind)) return tally.kind === 'map' && tally.live > 0;
+  if (isGroup(tally.kind)) return hasItems(tally.kind) && tally.live > 0;
   return Math.max(lines.success, lines.failure) > mostOfOneName;
 }
 
@@ -64,12 +64,12 @@ function isCounted(tally: Tally, { lines }: Account): boolean {
 function* counted(tally: Tally): Generator<Tally> {
   for (const inner of tally.inner) {
     yield inner;
-    if (inner.kind !== 'map') yield* counted(inner);
+    if (!hasItems(inner.kind)) yield* counted(inner);
   }
 }
 
 function amountOf(tally: Tally): number {
-  if (tally.kind !== 'map') return tally.counts.ended;
+  if (!hasItems(tally.kind)) return tally.counts.ended;
   let settled = tally.items.settled;
   for (const { counted } of tally.running) settled += counted;
   return settled;

@@ -1,0 +1,133 @@
+import { ValidationError } from '../shared/errors.js';
+import { type AnyFunction, aLimit, aName, anObjectOf, aValue, longestDelay } from '../shared/validate.js';
+import { Cancellation, untilAborted } from './cancellation.js';
+import { combine, type ParallelActions, type ResultOf, type Shape, type ValuesOf } from './combine.js';
+import { ParallelError } from './errors.js';
+import { cutShort } from './gather.js';
+import { abortedBy, inGroup, Members, type RunningGroup } from './group.js';
+import { asFailure } from './lifecycle.js';
+import type { Core, Scope } from './process.js';
+
+/**
+ * Options of `orchestrator.any`. By default, all actions start at once, and there is no limit.
+ *
+ * @example
+ * const options: AnyOptions = { stagger: 200, timeout: 2_000 };
+ * const quote = await orchestrator.any([fromA, fromB], options)('EURUSD');
+ */
+export interface AnyOptions {
+  /** Name of the group in progress output, traces and errors. Default: `any`. */
+  readonly name?: string | undefined;
+  /**
+   * Milliseconds from the start of an action to the start of the next, up to 2147483647. The next action starts at once
+   * if the one that started last fails earlier. Infinity starts an action only after a failure. Default: 0, all start
+   * at once.
+   */
+  readonly stagger?: number | undefined;
+  /**
+   * Limit of the whole group, in milliseconds, up to 2147483647. Actions that have not ended by then count as failed
+   * with a `TimeoutError`. `null`, 0 or Infinity for none. Default: none.
+   */
+  readonly timeout?: number | null | undefined;
+}
+
+/** The result of `any`: the union of the results of its actions. */
+export type AnyResult<Actions extends ParallelActions> = ResultOf<ValuesOf<Actions>>;
+
+/** Options after validation. Infinity means no limit. */
+type Read = AnyOptions & { readonly timeout?: number | undefined };
+
+const readAnyOptions = anObjectOf<AnyOptions, Read>({
+  name: aName,
+  stagger: aValue(
+    `a number of milliseconds of at least 0, up to ${longestDelay}, or Infinity`,
+    (value) => typeof value === 'number' && value >= 0 && (value <= longestDelay || value === Infinity),
+  ),
+  timeout: aLimit,
+});
+
+/** Combines actions into one function that resolves with the first success. */
+export function defineAny(core: Core, actions: unknown, options: unknown = {}): AnyFunction {
+  const read = readAnyOptions(options);
+  const { size, shape, bind } = combine('any', actions);
+  if (size === 0) throw new ValidationError('actions must have at least one function, got none');
+  const form = { kind: 'any', name: read.name ?? 'any' } as const;
+  return async (...args) => {
+    const calls = bind(args);
+    return inGroup(core, form, calls, (scope, group) => firstOf(calls, read, { scope, name: form.name, shape, group }));
+  };
+}
+
+/** The surroundings that the calls of one group share. */
+interface Place {
+  readonly scope: Scope;
+  readonly name: string;
+  readonly shape: Shape;
+  readonly group: RunningGroup | undefined;
+}
+
+/**
+ * Resolves with the first success, and aborts the other calls. Each call has a cancellation of its own, so the signal
+ * of the winner keeps following the run only.
+ */
+async function firstOf(
+  calls: readonly AnyFunction[],
+  { stagger = 0, timeout = Infinity }: Read,
+  { scope, name, shape, group }: Place,
+): Promise<unknown> {
+  const cancellation = new Cancellation([scope.cancellation], timeout < Infinity);
+  const members = new Members(scope);
+  const settled: PromiseSettledResult<unknown>[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let started = 0;
+  let failed = 0;
+  let isOver = false;
+  let reason: unknown;
+  const failure = (results: readonly PromiseSettledResult<unknown>[], options?: ErrorOptions) =>
+    new ParallelError(
+      results.map((result) => (result as PromiseRejectedResult).reason),
+      shape(results),
+      options,
+    );
+
+  const race = (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => {
+    const start = () => {
+      clearTimeout(timer);
+      const index = started++;
+      const isLast = started === calls.length;
+      timer = isLast || stagger === 0 || stagger === Infinity ? undefined : setTimeout(start, stagger);
+      const succeed = (value: unknown) => {
+        if (isOver || cancellation.aborted) return;
+        group?.ended('completed');
+        isOver = true;
+        resolve(value);
+      };
+      const fail = (thrown: unknown) => {
+        if (isOver || cancellation.aborted) return;
+        settled[index] = { status: 'rejected', reason: asFailure(thrown, name, cancellation) };
+        group?.ended('failed');
+        if (++failed === calls.length) reject(failure(settled));
+        else if (started === index + 1 && !isLast) start();
+      };
+      members.call(calls[index] as AnyFunction).then(succeed, fail);
+    };
+    do start();
+    while (stagger === 0 && started < calls.length);
+  };
+
+  cancellation.throwIfAborted();
+  if (timeout < Infinity) cancellation.limit(name, timeout);
+  try {
+    return await untilAborted(cancellation, new Promise(race));
+  } catch (thrown) {
+    reason = thrown;
+    const { expired } = cancellation;
+    if (expired === undefined || thrown !== expired) throw thrown;
+    throw failure(cutShort(settled, calls.length, expired), { cause: expired });
+  } finally {
+    isOver = true;
+    clearTimeout(timer);
+    members.abort(() => reason ?? abortedBy('Aborted because another action of its group has completed first'));
+    cancellation.release();
+  }
+}

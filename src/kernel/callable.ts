@@ -1,0 +1,42 @@
+import type { AnyFunction } from '../shared/validate.js';
+
+/**
+ * A function that was wrapped by `orchestrator.action`. It is called like the original function, runs a task with the
+ * action's policies and hooks, and returns a promise of the result.
+ *
+ * @example
+ * const double: Action<[n: number], number> = orchestrator.action((n: number) => n * 2);
+ */
+export interface Action<Args extends readonly unknown[] = readonly unknown[], Result = unknown, This = unknown> {
+  (this: This, ...args: Args): Promise<Result>;
+  /**
+   * Binds the arguments of a call. Returns a function without parameters that makes the call: a task of this action,
+   * with its name and policies. Arguments given to the function are ignored. Its `this` value becomes that of the call.
+   *
+   * @example
+   * const load = orchestrator.parallel([fetchUser.with('42', true), fetchOrders.with('42')]);
+   * const [user, orders] = await load();
+   */
+  with(...args: Args): (this: This) => Promise<Result>;
+}
+
+/**
+ * `unknown` for a function with one signature and without type parameters, else `never`. TypeScript keeps type
+ * parameters only in the type of a plain function, so the action of a generic function is typed without `with`.
+ */
+export type Concrete<Fn, Args extends readonly unknown[], Result> = ((...args: Args) => Result) extends Fn
+  ? unknown
+  : never;
+
+/** Adds the method `with` to an action. All actions share it, so it costs them no closure. */
+export function withArguments(action: AnyFunction): AnyFunction {
+  return Object.defineProperty(action, 'with', { value: bound });
+}
+
+function bound(this: AnyFunction, ...args: unknown[]): AnyFunction {
+  const action = this;
+  const call = function (this: unknown) {
+    return action.apply(this, args);
+  };
+  return Object.defineProperty(call, 'name', { value: action.name });
+}

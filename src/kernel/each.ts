@@ -1,0 +1,296 @@
+import { isPromiseLike } from '../shared/promise-like.js';
+import { type AnyFunction, aBoolean, aConcurrency, aFunction, aLimit, aName, anObjectOf } from '../shared/validate.js';
+import { Cancellation } from './cancellation.js';
+import { abortedBy, inGroup, Members, type RunningGroup } from './group.js';
+import { anIterable, expectFailures, type Items, isAsync, later } from './items.js';
+import { asFailure } from './lifecycle.js';
+import { type Core, enter, type Scope } from './process.js';
+
+/**
+ * Options of `orchestrator.each`. By default, up to ten actions run at the same time, results come as actions complete,
+ * and the first failure ends the iteration.
+ *
+ * @example
+ * const options: EachOptions = { concurrency: 5, ordered: true };
+ * for await (const user of orchestrator.each(ids, fetchUser, options)) console.log(user);
+ */
+export interface EachOptions {
+  /** Name of the group in progress output, traces and errors. Default: the name of the action, or `anonymous`. */
+  readonly name?: string | undefined;
+  /**
+   * Maximum number of actions that are running or whose results have not been taken: a whole number of at least 1, or
+   * Infinity. Default: 10.
+   */
+  readonly concurrency?: number | undefined;
+  /** If true, results come in the order of the items. Default: false, results come as actions complete. */
+  readonly ordered?: boolean | undefined;
+  /**
+   * If true, yields settled results, as `Promise.allSettled` does, and a failed item does not end the iteration.
+   * Default: false.
+   */
+  readonly settle?: boolean | undefined;
+  /**
+   * Limit of the whole iteration, in milliseconds, up to 2147483647. It includes the time of the loop's body. When it
+   * is reached, the iteration ends with a `TimeoutError` after the results that are there. `null`, 0 or Infinity for
+   * none. Default: none.
+   */
+  readonly timeout?: number | null | undefined;
+}
+
+/**
+ * The elements of `each`: values, or settled results if the options have `settle: true`. If `settle` is known at run
+ * time only, the type is the union of both.
+ */
+export type EachResult<Result, Options extends EachOptions> = Options extends { readonly settle: true }
+  ? PromiseSettledResult<Awaited<Result>>
+  : 'settle' extends keyof Options
+    ? true extends Options['settle']
+      ? PromiseSettledResult<Awaited<Result>> | Awaited<Result>
+      : Awaited<Result>
+    : Awaited<Result>;
+
+/**
+ * The results of `each`: an async iterator that can be iterated once. A loop that is left ends it; code that calls
+ * `next` itself has to call `return`, or declare it with `await using`.
+ */
+export interface EachResults<Element> {
+  next(): Promise<IteratorResult<Element, undefined>>;
+  return(): Promise<IteratorResult<Element, undefined>>;
+  [Symbol.asyncIterator](): this;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Options after validation. Infinity means no limit. */
+type Read = EachOptions & { readonly timeout?: number | undefined };
+
+const readEachOptions = anObjectOf<EachOptions, Read>({
+  name: aName,
+  concurrency: aConcurrency,
+  ordered: aBoolean,
+  settle: aBoolean,
+  timeout: aLimit,
+});
+
+/** Creates the iterator of `each`. Nothing starts before it is asked for an element. */
+export function each(core: Core, items: Items, action: AnyFunction, options: unknown = {}): EachResults<unknown> {
+  anIterable(items, 'items');
+  aFunction(action, 'action');
+  return new Each(core, items, action, readEachOptions(options));
+}
+
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** A call of `next` that has no element yet. */
+interface Taker {
+  readonly resolve: (next: IteratorResult<unknown, undefined> | PromiseLike<typeof done>) => void;
+}
+
+/**
+ * The iteration of `each`:
+ *
+ *     idle ─ first next() ─► running ─┬─ all taken ────────────────► over
+ *                                     ├─ failure, limit ─ drained ─► over, the error comes after the results
+ *                                     └─ abort, return() ──────────► over, results are dropped
+ *
+ * A loop of its own (`#drive`) reads the source in the scope and the asynchronous context of the group, whoever asks
+ * for elements. An item takes a place from the time it is requested until its result is taken.
+ */
+class Each implements EachResults<unknown> {
+  readonly #core: Core;
+  readonly #items: Items;
+  readonly #action: AnyFunction;
+  readonly #options: Read;
+  /** Results that nobody has taken, by position: the index of the item, or the order of completion. */
+  readonly #ready = new Map<number, unknown>();
+  readonly #takers: Taker[] = [];
+  #read = 0;
+  #completed = 0;
+  #taken = 0;
+  #isExhausted = false;
+  /** If true, nothing starts any more, and nothing that ends later counts. */
+  #isOver = false;
+  /** Settles with the group and, outside a run, with its run. */
+  #outcome: Promise<unknown> | undefined;
+  /** If true, the outcome of the group was handed to a caller. */
+  #isTold = false;
+  /** Ends the group, if it has begun. */
+  #end: (failure: { readonly thrown: unknown } | undefined) => void = () => {};
+  #wake: () => void = () => {};
+
+  constructor(core: Core, items: Items, action: AnyFunction, options: Read) {
+    this.#core = core;
+    this.#items = items;
+    this.#action = action;
+    this.#options = options;
+  }
+
+  next(): Promise<IteratorResult<unknown, undefined>> {
+    if (this.#outcome === undefined && !this.#isOver) this.#start();
+    return new Promise((resolve) => {
+      this.#takers.push({ resolve });
+      this.#deliver();
+    });
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    // A failure that nobody asked for is dropped, but not the error of a completion hook.
+    const isTold = this.#isTold || this.#isOver;
+    this.#isTold = true;
+    this.#ready.clear();
+    this.#finish(undefined);
+    if (!isTold) await this.#outcome;
+    return done;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  #start(): void {
+    const { name = this.#action.name || 'anonymous' } = this.#options;
+    expectFailures(this.#items);
+    const form = { kind: 'each', name } as const;
+    this.#outcome = inGroup(this.#core, form, this.#items, (scope, group) => this.#run(name, scope, group));
+    // A begin hook of the run may have failed, or the surrounding run was aborted.
+    this.#outcome.then(undefined, (thrown) => this.#finish({ thrown }));
+  }
+
+  /** Reads and handles items until the iteration is over. */
+  #run(name: string, scope: Scope, group: RunningGroup | undefined): Promise<void> {
+    const { timeout = Infinity } = this.#options;
+    const cancellation = new Cancellation([scope.cancellation], timeout < Infinity);
+    const members = new Members(scope);
+    scope.process.begin();
+    return new Promise((resolve, reject) => {
+      let close = () => {};
+      const onAbort = ({ expired, reason }: Cancellation) => {
+        if (expired === undefined) this.#ready.clear();
+        this.#finish({ thrown: reason });
+      };
+      this.#end = (failure) => {
+        cancellation.removeEventListener('abort', onAbort);
+        members.abort(
+          () => cancellation.expired ?? abortedBy('Aborted because its iteration has ended', failure?.thrown),
+        );
+        cancellation.release();
+        enter(scope, () => close());
+        scope.process.end();
+        if (failure === undefined) resolve();
+        else reject(failure.thrown);
+      };
+      if (this.#isOver) return this.#end(undefined);
+      if (cancellation.aborted) return onAbort(cancellation);
+      cancellation.addEventListener('abort', onAbort);
+      if (timeout < Infinity) cancellation.limit(name, timeout);
+      const opened = (iterator: Iterator<unknown> | AsyncIterator<unknown>) => {
+        close = () => closeIterator(iterator);
+      };
+      const closed = () => {
+        close = () => {};
+      };
+      const handle = (item: unknown, index: number) => this.#handle(item, index, members, cancellation, group);
+      enter(scope, () => this.#drive(opened, handle, group)).then(closed, (thrown) => {
+        closed();
+        this.#finish({ thrown });
+      });
+    });
+  }
+
+  async #drive(
+    opened: (iterator: Iterator<unknown> | AsyncIterator<unknown>) => void,
+    handle: (item: unknown, index: number) => void,
+    group: RunningGroup | undefined,
+  ): Promise<void> {
+    const { concurrency = 10 } = this.#options;
+    const items = this.#items;
+    const iterator = isAsync(items) ? items[Symbol.asyncIterator]() : (items as Iterable<unknown>)[Symbol.iterator]();
+    opened(iterator);
+    for (;;) {
+      while (!this.#isOver && this.#read - this.#taken >= concurrency) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      if (this.#isOver) return;
+      const { done, value } = await iterator.next();
+      if (this.#isOver) return;
+      if (done) break;
+      handle(value, this.#read++);
+    }
+    this.#isExhausted = true;
+    group?.taken(this.#read);
+    this.#deliver();
+  }
+
+  async #handle(
+    item: unknown,
+    index: number,
+    members: Members,
+    cancellation: Cancellation,
+    group: RunningGroup | undefined,
+  ): Promise<void> {
+    const { ordered, settle } = this.#options;
+    const action = this.#action;
+    let element: unknown;
+    try {
+      const value = await members.call((own) => (isPromiseLike(item) ? later(item, action, own) : action(item)));
+      if (this.#isOver) return;
+      group?.ended('completed');
+      element = settle ? { status: 'fulfilled', value } : value;
+    } catch (thrown) {
+      if (this.#isOver) return;
+      group?.ended('failed');
+      const reason = asFailure(thrown, 'each', cancellation);
+      if (!settle) return this.#finish({ thrown: reason });
+      element = { status: 'rejected', reason };
+    }
+    this.#ready.set(ordered ? index : this.#completed++, element);
+    this.#deliver();
+  }
+
+  /** Ends the iteration: nothing starts any more, and pending actions are aborted. Results that are there stay. */
+  #finish(failure: { readonly thrown: unknown } | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#end(failure);
+    this.#wake();
+    this.#deliver();
+  }
+
+  /** Hands results to those who ask for them, in order. */
+  #deliver(): void {
+    while (this.#takers.length > 0) {
+      if (this.#ready.has(this.#taken)) {
+        const value = this.#ready.get(this.#taken);
+        this.#ready.delete(this.#taken++);
+        this.#takers.shift()?.resolve({ done: false, value });
+        this.#wake();
+      } else if (this.#isOver) {
+        this.#ready.clear();
+        this.#takers.shift()?.resolve(this.#ending());
+      } else if (this.#isExhausted && this.#taken === this.#read) {
+        this.#finish(undefined);
+      } else return;
+    }
+  }
+
+  /** Returns the end of the iteration: for the first caller with the outcome of the group. */
+  #ending(): typeof done | PromiseLike<typeof done> {
+    if (this.#isTold || this.#outcome === undefined) return done;
+    this.#isTold = true;
+    return this.#outcome.then(() => done);
+  }
+}
+
+/**
+ * Lets an iterator clean up. The call is not awaited: the clean-up may hang, and its errors are ignored.
+ */
+async function closeIterator(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {}
+}

@@ -1,0 +1,43 @@
+import { types } from 'node:util';
+import { aValue } from '../shared/validate.js';
+import type { Cancellation } from './cancellation.js';
+
+/** The items of `map` and `each`. */
+export type Items = Iterable<unknown> | AsyncIterable<unknown>;
+
+export const anIterable = aValue<Items>(
+  'an iterable or async iterable',
+  (value) => isAsync(value) || Symbol.iterator in Object(value),
+);
+
+export function isAsync<Item>(items: AsyncIterable<Item> | unknown): items is AsyncIterable<Item> {
+  return Symbol.asyncIterator in Object(items);
+}
+
+/**
+ * Marks rejections of promises in a list as handled. Such a promise may reject before its item has its turn, and the
+ * rejection is then reported as a failure of the item.
+ */
+export function expectFailures(items: unknown): void {
+  if (!Array.isArray(items)) return;
+  for (const item of items) if (types.isPromise(item)) item.then(undefined, () => {});
+}
+
+/** Calls an action with an item that is a promise, unless an abort happened before the promise resolved. */
+export async function later<Item>(
+  item: PromiseLike<unknown>,
+  action: (item: Item) => unknown,
+  cancellation: Cancellation,
+): Promise<unknown> {
+  const given = await item;
+  cancellation.throwIfAborted();
+  return action(given as Item);
+}
+
+/**
+ * Returns the number of items if it is certain. Other objects with a `length` or `size` may mean something else by it.
+ */
+export function sizeOf(items: unknown): number | undefined {
+  if (Array.isArray(items) || types.isTypedArray(items)) return items.length;
+  return types.isSet(items) || types.isMap(items) ? items.size : undefined;
+}
