@@ -11,11 +11,11 @@ export interface DashboardOptions {
   /** Orchestrator whose loops, queues and dead letters are shown and controlled. Default: no loops. */
   readonly loops?: WorkflowOrchestrator | undefined;
   /**
-   * Token that every changing request must send as `authorization: Bearer <token>`: at least 8 visible ASCII characters
+   * Token that a request must send if it changes something, as `authorization: Bearer <token>`: at least 8 visible ASCII characters
    * without spaces. Default: a random token, see `Dashboard.token`.
    */
   readonly token?: string | undefined;
-  /** If false, the dashboard is read-only: it refuses every changing request. Default: true. */
+  /** If false, the dashboard is read-only: it refuses requests that change something. Default: true. */
   readonly actions?: boolean | undefined;
   /**
    * If true, reading requires the token as well. Default: false. For `serveDashboard`: true unless `host` is a loopback

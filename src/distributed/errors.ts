@@ -57,9 +57,9 @@ export class RunStateError extends OrchestratorError {
 const mostNamed = 20;
 
 /**
- * Thrown when a workflow is unknown, because the program was not given the workflow in this version. For an
- * orchestrator, the graph of the workflow is also missing on the engine. The message lists the known workflows. `code`
- * is `ERR_WORKFLOW_NOT_FOUND`.
+ * Thrown when the program was not given the requested workflow, or not in the requested version. An orchestrator also
+ * looks for the graph of the workflow on the engine, and throws only if the graph is missing there, too. The message
+ * lists the known workflows. `code` is `ERR_WORKFLOW_NOT_FOUND`.
  */
 export class WorkflowNotFoundError extends OrchestratorError {
   override readonly name = 'WorkflowNotFoundError';

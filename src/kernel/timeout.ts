@@ -14,8 +14,8 @@ export interface TimeoutOptions<Args extends readonly unknown[] = readonly unkno
   /** Limit of each attempt, in milliseconds, up to 2147483647. `null`, 0 or Infinity for none. Default: none. */
   readonly attempt?: number | null | undefined;
   /**
-   * Limit of all attempts and the delays between them, in milliseconds, with the range of `attempt`. The time of hooks
-   * and middleware does not count. Default: none.
+   * Limit of all attempts together, including the delays between them, in milliseconds. Accepts the same values as
+   * `attempt`. Time spent in hooks and middleware does not count. Default: none.
    */
   readonly total?: number | null | undefined;
   /**

@@ -7,8 +7,8 @@ export interface Redactor {
   /**
    * Returns true if the value of this key must not be shown.
    *
-   * @param holder - object or array that contains the value; in an array, the key is the index. The holder may name
-   *   the value: `['password', '…']` and `{ name: 'password', value: '…' }` contain a password as well
+   * @param holder - the object or array that contains the value; in an array, the key is the index. The name of a
+   *   secret may stand beside it in the holder: `['password', '…']`, `{ name: 'password', value: '…' }`
    */
   hides(key: string, value: unknown, holder?: object): boolean;
   /** The text with its secrets masked. */

@@ -12,8 +12,8 @@ const bare = /[^\s"'`&;,<>(){}[\]\\=][^\s"'`&;,<>){}[\]\\]*/y;
 const brackets: Readonly<Record<string, number>> = { '{': 1, '[': 1, '}': -1, ']': -1 };
 
 /**
- * Finds the value that starts at a position: a quoted text, text in brackets, or a word. A value that is not closed
- * was cut off, and reaches to the end of the text. Each character is examined once.
+ * Finds the value that starts at a position: quoted text, text in brackets, or a word. A value without a closing quote
+ * or bracket was cut off, and extends to the end of the text. Each character is examined once.
  *
  * @returns `undefined` if no value starts there
  */

@@ -38,7 +38,7 @@ export class Ledger {
   /** Lookup tables that exist only if there are more than `few` items: positions by node, and items by job. */
   #places: Map<number, number> | undefined = undefined;
   #carried: Map<string, WorkItem> | undefined = undefined;
-  /** Items whose own jobs are not known to be queued, by the job under which the items were created. */
+  /** Items whose jobs may not be in the queue yet. The key is the job that created the items. */
   readonly #unqueued = new Map<string, Set<WorkItem>>();
 
   get size(): number {

@@ -11,7 +11,7 @@ import { enqueueMissing, purgeJobs } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
 
-/** Operations on a run. Each commits one entry to the journal of the run, then updates the queue. */
+// Operations on a run. A change of the status is first committed to the journal; then the queue is updated if necessary.
 
 export async function cancel({ queue }: Engine, handle: RunHandle, reason: string): Promise<void> {
   const becomes = { status: 'cancelled', error: reason } as const;

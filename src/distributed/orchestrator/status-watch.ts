@@ -102,7 +102,7 @@ export class StatusWatch {
     const subscribed = this.engine.subscribe((change) => this.#onChange(change));
     this.#subscribed = subscribed;
     subscribed.then(
-      // Changes before the subscription were not notified, so all waits are woken once.
+      // Changes made before the subscription were missed, so all waits are woken once.
       () => {
         this.#pause = firstPause;
         if (this.#subscribed === subscribed) this.#wakeAll();

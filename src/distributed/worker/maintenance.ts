@@ -20,7 +20,7 @@ export interface MaintenanceOptions {
   readonly idle?: number | undefined;
   /** Returns true when the round should end before the next run. Default: always false. */
   readonly isStopping?: (() => boolean) | undefined;
-  /** Called with an error that prevented the check of a run. The round continues with the next run. */
+  /** Called with the error of a step, and with the run if the step concerned one. The round then continues. */
   readonly onError: (error: unknown, details: { readonly runId?: string }) => void;
 }
 

@@ -65,8 +65,8 @@ function asData(node: NodeDefinition): NodeDefinition {
 }
 
 /**
- * Leaves out bigints and numbers that are not finite. JSON would write such numbers as `null`, which is not a valid
- * number. Without the field, the default of no limit applies.
+ * Leaves out values that JSON cannot represent. `JSON.stringify` throws for a bigint, and writes Infinity and NaN as
+ * `null`, which a blueprint does not accept. A limit of Infinity can be left out, because the default is no limit.
  */
 function asJson(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? undefined : value;

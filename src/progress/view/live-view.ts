@@ -25,7 +25,7 @@ export class LiveView implements View {
     this.#screen = new Screen(setting.stream, setting.colour, () => this.#drawSoon());
   }
 
-  /** Starts drawing with log-update. Until then, the view draws nothing and only observes writes of other code. */
+  /** Starts drawing with log-update. Until then, the view draws nothing and only watches what other code writes. */
   begin(create: typeof createLogUpdate): void {
     this.#screen.begin(create);
     this.#drawSoon();

@@ -11,9 +11,9 @@ interface Asked {
 }
 
 /**
- * Detects half-open connections. A half-open connection swallows commands, and would end by itself only after many
+ * Detects half-open connections. A half-open connection swallows commands, and would otherwise close only after many
  * minutes. The pulse sends a ping, and resets the connection if no byte arrives for two intervals. A blocked event loop
- * does not count as silence, because data that has arrived is read between two checks.
+ * is not mistaken for silence: after a late check, data that has already arrived is read before the next check.
  */
 export class Pulse {
   readonly #timer: NodeJS.Timeout;

@@ -13,7 +13,7 @@ const longestSilence = 60_000;
 
 /** Options of the engine's own connections. */
 export interface SessionOptions {
-  /** Options of a `pg` pool: an address, or the options of a user-supplied pool. */
+  /** The options of the user-supplied `pg` pool, or only a connection string. */
   readonly given: Pg.PoolConfig;
   readonly Client: ClientClass;
   /** Maximum number of connections. */
