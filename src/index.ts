@@ -1,7 +1,10 @@
 export type { Action, ActionOptions } from './kernel/action.js';
+export type { ActionFunctions, Actions } from './kernel/actions.js';
 export type { RetryBudgetOptions } from './kernel/budget.js';
+export type { CurrentTask } from './kernel/current-task.js';
 export { AbortError, ParallelError, RetryError, TimeoutError } from './kernel/errors.js';
 export type {
+  FailureEvent,
   GroupRecord,
   HookErrorEvent,
   HookName,

@@ -1,0 +1,71 @@
+import { type CurrentTask, type FailureEvent, Orchestrator } from 'orchestrator';
+import { describe, expectTypeOf, it } from 'vitest';
+
+interface State {
+  requests: number;
+}
+
+const orchestrator = new Orchestrator<State>();
+
+describe('action with its name first', () => {
+  it('keeps parameters, this and type parameters', () => {
+    const fetchUser = orchestrator.action('fetchUser', async (id: string, full?: boolean) => ({ id, full }));
+    expectTypeOf(fetchUser).toEqualTypeOf<
+      (id: string, full?: boolean) => Promise<{ id: string; full: boolean | undefined }>
+    >();
+    const first = orchestrator.action('first', <Item>(items: readonly Item[]) => items[0] as Item);
+    expectTypeOf(first([1, 2])).toEqualTypeOf<Promise<number>>();
+    const find = orchestrator.action('find', function (this: State, id: string) {
+      return `${id} ${this.requests}`;
+    });
+    expectTypeOf(find).toEqualTypeOf<(this: State, id: string) => Promise<string>>();
+  });
+
+  it('checks the options against the function', () => {
+    const double = (n: number) => n * 2;
+    orchestrator.action('double', double, { timeout: { attempt: 10, fallback: (n) => n } });
+    // @ts-expect-error the fallback has to return a number
+    orchestrator.action('double', double, { timeout: { attempt: 10, fallback: () => 'two' } });
+  });
+});
+
+describe('actions', () => {
+  it('have the types of their functions, by key', () => {
+    const api = orchestrator.actions({
+      fetchUser: async (id: string, full?: boolean) => ({ id, full: full ?? false }),
+      count: (...ids: number[]) => ids.length,
+    });
+    expectTypeOf(api.fetchUser).toEqualTypeOf<(id: string, full?: boolean) => Promise<{ id: string; full: boolean }>>();
+    expectTypeOf(api.count).toEqualTypeOf<(...ids: number[]) => Promise<number>>();
+    expectTypeOf(api).toHaveProperty('count');
+    // @ts-expect-error a key that was not given
+    api.missing;
+    // @ts-expect-error the keys name the actions
+    orchestrator.actions({ one: () => 1 }, { name: 'two' });
+    // @ts-expect-error values have to be functions
+    orchestrator.actions({ one: 1 });
+  });
+});
+
+describe('task and remaining', () => {
+  it('are typed, and the task may be missing', () => {
+    expectTypeOf(orchestrator.task).toEqualTypeOf<CurrentTask | undefined>();
+    expectTypeOf(orchestrator.remaining).toEqualTypeOf<number>();
+    const { id, signal } = orchestrator.task ?? {};
+    expectTypeOf(id).toEqualTypeOf<string | undefined>();
+    expectTypeOf(signal).toEqualTypeOf<AbortSignal | undefined>();
+  });
+});
+
+describe('onError and off', () => {
+  it('chain, and know the state', () => {
+    orchestrator
+      .onError((failure) => {
+        expectTypeOf(failure).toEqualTypeOf<FailureEvent<State>>();
+        expectTypeOf(failure.error).toEqualTypeOf<Error>();
+        failure.context.requests++;
+      })
+      .off((event: FailureEvent<State>) => event.kind)
+      .off(async () => {});
+  });
+});
