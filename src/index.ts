@@ -21,6 +21,7 @@ export { Orchestrator } from './kernel/face.js';
 export type { Fallback, FallbackCall, FallbackResult, Fallbacks } from './kernel/fallback.js';
 export type { Hook, HookOptions, Middleware, MiddlewareOptions } from './kernel/hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './kernel/instrumentation.js';
+export { type MainOptions, runMain } from './kernel/main.js';
 export type { OrchestratorOptions } from './kernel/orchestrator.js';
 export type {
   ParallelAction,

@@ -1,4 +1,4 @@
-import { type CurrentTask, type FailureEvent, Orchestrator } from 'orchestrator';
+import { type CurrentTask, type FailureEvent, Orchestrator, runMain } from 'orchestrator';
 import { describe, expectTypeOf, it } from 'vitest';
 
 interface State {
@@ -67,5 +67,21 @@ describe('onError and off', () => {
       })
       .off((event: FailureEvent<State>) => event.kind)
       .off(async () => {});
+  });
+});
+
+describe('runMain', () => {
+  it('gives the process to the function, and its result or undefined', () => {
+    const result = runMain(
+      orchestrator,
+      async ({ context, signal }) => {
+        expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+        return context.requests;
+      },
+      { state: { requests: 1 }, grace: null },
+    );
+    expectTypeOf(result).toEqualTypeOf<Promise<number | undefined>>();
+    // @ts-expect-error an option of neither run nor runMain
+    runMain(orchestrator, () => 1, { limit: 5 });
   });
 });
