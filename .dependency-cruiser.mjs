@@ -4,6 +4,7 @@
  *     page                                               may import what the dashboard says to it
  *     tools      cli -> dashboard  telemetry  progress   may import the public face of anything below
  *     drivers    distributed -> flow   loops             may import the kernel
+ *     testing                                            may import the kernel
  *     kernel                                             may import shared
  *     shared     what belongs to no layer                imports none of these
  */
@@ -70,6 +71,19 @@ export default {
       severity: 'error',
       from: { path: '^src/distributed/(orchestrator|worker)/' },
       to: { path: '^src/distributed/(orchestrator|worker)/', pathNot: '^src/distributed/$1/' },
+    },
+    {
+      name: 'testing-stands-on-the-kernel-alone',
+      comment: 'It replaces and records what the kernel calls, in all layers.',
+      severity: 'error',
+      from: { path: '^src/testing/' },
+      to: { path: '^src/', pathNot: '^src/(testing|kernel|shared)/' },
+    },
+    {
+      name: 'testing-is-for-tests-alone',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/testing/' },
+      to: { path: '^src/testing/' },
     },
     {
       name: 'tools-use-public-interfaces',

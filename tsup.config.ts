@@ -13,6 +13,7 @@ export default defineConfig({
     'telemetry/index': 'src/telemetry/index.ts',
     'progress/index': 'src/progress/index.ts',
     'dashboard/index': 'src/dashboard/index.ts',
+    'testing/index': 'src/testing/index.ts',
     'cli/main': 'src/cli/main.ts',
   },
   format: 'esm',

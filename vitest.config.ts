@@ -15,6 +15,7 @@ export default defineConfig({
       { find: /^orchestrator\/telemetry$/, replacement: source('telemetry/index.ts') },
       { find: /^orchestrator\/progress$/, replacement: source('progress/index.ts') },
       { find: /^orchestrator\/dashboard$/, replacement: source('dashboard/index.ts') },
+      { find: /^orchestrator\/testing$/, replacement: source('testing/index.ts') },
       { find: /^orchestrator\/distributed\/engine$/, replacement: source('distributed/engine/index.ts') },
       { find: /^orchestrator\/distributed\/testing$/, replacement: source('distributed/testing/index.ts') },
     ],

@@ -12,6 +12,7 @@ import loops = require('orchestrator/loops');
 
 import { showProgress } from 'orchestrator/progress';
 import { logTo } from 'orchestrator/telemetry';
+import { stub } from 'orchestrator/testing';
 
 interface State {
   requests: number;
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
   await fleet.close();
 
   new loops.WorkflowOrchestrator().load({ loops: [new loops.Loop('idle').producer('one', () => loops.idle())] });
+  stub(length, () => 7).restore();
   assert.equal(typeof conformanceOf, 'function');
   logTo(console)();
   showProgress({ interactive: false }).stop();

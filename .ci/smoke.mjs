@@ -10,13 +10,22 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { AbortError, instrument, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
+import {
+  AbortError,
+  instrument,
+  Orchestrator,
+  ParallelError,
+  runMain,
+  TimeoutError,
+  ValidationError,
+} from 'orchestrator';
 import { createDashboard, serveDashboard } from 'orchestrator/dashboard';
 import { DistributedWorker, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { BlueprintError, FileCheckpointStore, Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
 import { done, Loop, lmdbStore, WorkflowOrchestrator } from 'orchestrator/loops';
 import { showProgress } from 'orchestrator/progress';
 import { logTo, startTelemetry } from 'orchestrator/telemetry';
+import { record, stub } from 'orchestrator/testing';
 
 // Stack traces show the names of classes, which a build may change.
 assert.deepEqual(
@@ -67,6 +76,23 @@ assert.throws(() => orchestrator.action(() => {}, { retry: -1 }), ValidationErro
 await assert.rejects(
   orchestrator.run(() => {}, { signal: AbortSignal.abort(new Error('stop')) }),
   /stop/,
+);
+
+// The task at hand, its time, and the end of a script.
+const { at } = orchestrator.actions({ at: async () => [orchestrator.task?.name, orchestrator.remaining] });
+assert.deepEqual(await at(), ['at', Infinity]);
+assert.equal(await runMain(orchestrator, () => orchestrator.remaining <= 60_000, { timeout: 60_000 }), true);
+assert.equal(process.listenerCount('SIGINT'), 0);
+
+// Fakes for actions, and what has become of their tasks.
+const recording = record(orchestrator);
+const stubs = stub(orchestrator, { at: () => 'fake' });
+assert.equal(await at(), 'fake');
+stubs.restore();
+recording.stop();
+assert.deepEqual(
+  recording.tasks.map(({ name, status, result }) => [name, status, result]),
+  [['at', 'completed', 'fake']],
 );
 
 const required = createRequire(import.meta.url)('orchestrator');

@@ -18,6 +18,7 @@ const entryPoints = [
   'telemetry',
   'progress',
   'dashboard',
+  'testing',
 ];
 
 /** A program for each entry point, which prints one line of JSON. */
@@ -114,6 +115,23 @@ const programs: Readonly<Record<string, { readonly program: string; readonly pri
       };
       print(run());`,
     prints: true,
+  },
+  testing: {
+    program: `
+      import { Orchestrator } from 'orchestrator';
+      import { record, stub } from 'orchestrator/testing';
+      const run = async () => {
+        const orchestrator = new Orchestrator();
+        const read = orchestrator.action('read', () => 'file');
+        const recording = record(orchestrator);
+        const stubs = stub(orchestrator, { read: () => 'fake' });
+        await read();
+        stubs.restore();
+        await read();
+        return recording.tasks.map(({ result }) => result);
+      };
+      print(run());`,
+    prints: ['fake', 'file'],
   },
   dashboard: {
     program: `

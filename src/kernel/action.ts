@@ -1,3 +1,4 @@
+import { ValidationError } from '../shared/errors.js';
 import { isPromiseLike } from '../shared/promise-like.js';
 import { type AnyFunction, aFunction, aName, anObjectOf, invalid, orNone } from '../shared/validate.js';
 import { withArguments } from './callable.js';
@@ -18,7 +19,17 @@ import {
   policyReaders,
   readWithoutDefaults,
 } from './policy.js';
-import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope, stateIn } from './process.js';
+import {
+  type Core,
+  enter,
+  follow,
+  openScope,
+  ownScope,
+  type Process,
+  processOf,
+  type Scope,
+  stateIn,
+} from './process.js';
 import { run } from './run.js';
 import { readShare, type ShareOptions, Sharing } from './share.js';
 import { RunningTask, type Task, type Work } from './task.js';
@@ -79,6 +90,8 @@ export interface Definition {
   readonly name: string;
   /** The function with its policies. */
   readonly work: Work;
+  /** Number of tasks that were followed although nobody had asked for them. */
+  followed: number;
   /** The function with its policies and with middleware, for an observed task. */
   readonly observed: (record: RunningTask, scope: Scope, self?: unknown) => unknown;
 }
@@ -114,11 +127,25 @@ function policiesOf(read: Read, defaults: Policies): Policies {
   return overDefaults(read, read.policies === 'none' ? noPolicies : defaults);
 }
 
-/** Wraps a function as an action. */
-export function defineAction(core: Core, defaults: Policies, fn: AnyFunction, options: unknown = {}): AnyFunction {
+/**
+ * Wraps a function as an action.
+ *
+ * @param name - the name that was given before the function. Default: the name of the options, or of the function
+ */
+export function defineAction(
+  core: Core,
+  defaults: Policies,
+  fn: AnyFunction,
+  options: unknown = {},
+  name?: unknown,
+): AnyFunction {
   aFunction(fn, 'action');
   const read = readActionOptions(options);
-  return actionOf(core, fn, read.name ?? (fn.name || 'anonymous'), policiesOf(read, defaults));
+  const first = name === undefined ? read.name : aName(name, 'name');
+  if (read.name !== undefined && read.name !== first) {
+    throw new ValidationError('name is given twice, before the function and in the options: leave one of them out');
+  }
+  return actionOf(core, fn, first ?? (fn.name || 'anonymous'), policiesOf(read, defaults));
 }
 
 /** Creates a copy of an action with other options. */
@@ -131,7 +158,7 @@ export function redefineAction(core: Core, action: AnyFunction, options: unknown
 }
 
 function actionOf(core: Core, fn: AnyFunction, name: string, policies: Policies): AnyFunction {
-  const work = applyPolicies(policies, callOf(fn));
+  const work = applyPolicies(policies, callOf(fn, name));
   const sharing = policies.share && new Sharing(core, name, policies.share, work);
   const definition = defineWork(core, name, sharing?.work ?? work);
   const action = sharing === undefined ? called(definition) : calledOnce(definition, sharing);
@@ -164,28 +191,86 @@ function isRunSeen({ hooks: { onProcessBegin, onProcessCompletion } }: Core): bo
   return onProcessBegin.length + onProcessCompletion.length > 0 || isWatched(processChannel);
 }
 
-/** Makes the innermost stage of a task: one attempt, which calls the function with the task's arguments. */
-export function callOf(fn: AnyFunction): Work {
-  return ({ args, record, self }, { cancellation }) => {
+/**
+ * Makes the innermost stage of a task: one attempt, which calls the function with the task's arguments.
+ *
+ * @param action - the name of the action that stubs know the function by, if any
+ */
+export function callOf(fn: AnyFunction, action?: string): Work {
+  return (task, { cancellation }) => {
+    const { args, core, record, self } = task;
     cancellation.throwIfAborted();
     if (record !== undefined) record.attempts++;
-    return self === undefined ? fn(...args) : fn.apply(self, args as unknown[]);
+    const called = core.stubs === undefined ? fn : stubbed(core, fn, action);
+    return self === undefined ? called(...args) : called.apply(self, args as unknown[]);
   };
+}
+
+/** Returns the function that stands in for that of an action, or the function itself. */
+function stubbed({ stubs }: Core, fn: AnyFunction, action: string | undefined): AnyFunction {
+  return (action !== undefined && stubs?.get(action)) || fn;
+}
+
+/** Returns the function of an action for callers that make no task of it, such as nodes. Stubs apply to it. */
+export function functionOf({ core, fn, name }: Source): AnyFunction {
+  return (...args) => stubbed(core, fn, name)(...args);
 }
 
 /** Gives work a name, so that tasks can be created from it. */
 export function defineWork(core: Core, name: string, work: Work): Definition {
   const observed = (record: RunningTask, scope: Scope, self?: unknown) => {
     const { use } = core.hooks;
-    const task = newTask(definition, record.args, self, record);
-    return use.length === 0 ? work(task, scope) : wrap(use, work, task, scope);
+    const task = newTask(definition, record.args, scope, self, record);
+    const around = use.length === 0 ? work : (_: Task, inner: Scope) => wrap(use, work, task, inner);
+    return start(definition, task, scope, around);
   };
-  const definition = { core, name, work, observed };
+  const definition = { core, name, work, followed: 0, observed };
   return definition;
 }
 
-function newTask({ core, name }: Definition, args: readonly unknown[], self: unknown, record?: RunningTask): Task {
-  return { name, core, args, self, record, attempt: 1, expired: undefined, wait: undefined };
+/**
+ * Number of tasks of an action that are followed before anybody has read `orchestrator.task`. A scope for each task
+ * costs more than the rest of a task (on Node 24), so programs that never ask must not pay for it.
+ */
+export const mostFollowed = 1_000;
+
+/** If true, somebody may ask for the next task of this work, and its code has to find it. */
+function isFollowed(definition: Definition): boolean {
+  if (definition.core.isAsked) return true;
+  if (definition.followed === mostFollowed) return false;
+  definition.followed++;
+  return true;
+}
+
+/** Calls the work of a task, in a scope of its own if somebody may ask for the task at hand. */
+function start(definition: Definition, task: Task, scope: Scope, work: Work): unknown {
+  return isFollowed(definition) ? follow(task, work) : work(task, scope);
+}
+
+export function newTask(
+  { core, name }: Definition,
+  args: readonly unknown[],
+  scope: Scope,
+  self: unknown,
+  record?: RunningTask,
+): Task {
+  const { process, cancellation } = scope;
+  // The scope of a task around it is left out, so that tasks that start each other make no chain.
+  const outer = scope.core === core ? scope.outer : scope;
+  return {
+    process,
+    cancellation,
+    outer,
+    name,
+    core,
+    args,
+    self,
+    record,
+    attempt: 1,
+    number: undefined,
+    expired: undefined,
+    wait: undefined,
+  };
 }
 
 /** If true, hooks, middleware or subscribers observe tasks. */
@@ -254,8 +339,9 @@ async function carryOut(
   scope: Scope,
   self: unknown,
 ): Promise<unknown> {
+  const task = newTask(definition, args, scope, self);
   try {
-    return await untilAborted(scope.cancellation, definition.work(newTask(definition, args, self), scope));
+    return await untilAborted(scope.cancellation, start(definition, task, scope, definition.work));
   } catch (thrown) {
     throw asFailure(thrown, definition.name, scope.cancellation);
   } finally {

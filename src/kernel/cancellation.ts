@@ -28,6 +28,8 @@ export class Cancellation {
   expired: TimeoutError | undefined = undefined;
   /** Number of functions that the abort interrupted and that have not settled yet. */
   stragglers = 0;
+  /** Time of the own limit, on the monotonic clock. Infinity for none, and after the end. */
+  #deadline = Infinity;
   #sources: readonly Cancellation[] = none;
   #follow: Listener | undefined = undefined;
   readonly #onListeners: ((count: number | undefined) => void) | undefined;
@@ -57,6 +59,13 @@ export class Cancellation {
     return this.#controller.signal;
   }
 
+  /** Milliseconds until the nearest limit, own or of a source. 0 after an abort, Infinity for no limit. */
+  get remaining(): number {
+    if (this.aborted) return 0;
+    const own = Math.max(0, this.#deadline - performance.now());
+    return Math.min(own, ...this.#sources.map(({ remaining }) => remaining));
+  }
+
   abort(reason: unknown): void {
     if (this.aborted) return;
     this.aborted = true;
@@ -73,13 +82,12 @@ export class Cancellation {
    * @param waited - returns the milliseconds spent waiting, for the error. Default: none
    */
   limit(subject: string, milliseconds: number, used = 0, waited?: () => number | undefined): void {
-    this.#timer = setTimeout(
-      () => {
-        this.expired = new TimeoutError(subject, milliseconds, waited?.());
-        this.abort(this.expired);
-      },
-      Math.max(0, milliseconds - used),
-    );
+    const delay = Math.max(0, milliseconds - used);
+    this.#deadline = performance.now() + delay;
+    this.#timer = setTimeout(() => {
+      this.expired = new TimeoutError(subject, milliseconds, waited?.());
+      this.abort(this.expired);
+    }, delay);
   }
 
   close(): void {
@@ -143,6 +151,7 @@ export class Cancellation {
 
   #end(): void {
     this.closed = true;
+    this.#deadline = Infinity;
     clearTimeout(this.#timer);
     // On Node 20, a timer keeps the asynchronous context that it was created in, such as an earlier run. The timer must
     // not be referenced any longer.

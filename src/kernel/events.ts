@@ -156,10 +156,41 @@ export interface TaskRetryEvent<State = unknown> extends TaskBeginEvent<State> {
 }
 
 /**
+ * Argument of the hooks that `onError` registers: a task or a process that has failed, with the error and its cause.
+ */
+export interface FailureEvent<State = unknown> {
+  /** Kind of work that failed. */
+  readonly kind: 'task' | 'process';
+  /** Id of the task or process. */
+  readonly id: string;
+  /** Id of the process, also for a task. */
+  readonly processId: string;
+  /** Name of the action, node or process. */
+  readonly name: string;
+  readonly error: Error;
+  /** The `cause` of the error, if it has one. */
+  readonly cause: unknown;
+  /** Arguments of the task. Empty for a process. */
+  readonly args: readonly unknown[];
+  /** Number of attempts of the task. 1 for a process. */
+  readonly attempts: number;
+  /** Duration of the task or process, in milliseconds of the monotonic clock. */
+  readonly duration: number;
+  /** The state of the process. Hooks may change it. */
+  readonly context: State;
+}
+
+/**
  * Names of the orchestrator's methods that register hooks. A `HookErrorEvent` reports in its field `hook` which of
  * these methods registered the failing hook, such as `onTaskCompletion`.
  */
-export type HookName = 'onProcessBegin' | 'onProcessCompletion' | 'onTaskBegin' | 'onTaskRetry' | 'onTaskCompletion';
+export type HookName =
+  | 'onProcessBegin'
+  | 'onProcessCompletion'
+  | 'onTaskBegin'
+  | 'onTaskRetry'
+  | 'onTaskCompletion'
+  | 'onError';
 
 /**
  * Message of the channel `orchestrator:hook:error`, published when a hook with the option `observe` has thrown or

@@ -1,5 +1,5 @@
 import { isPromiseLike } from '../shared/promise-like.js';
-import { aBoolean, anObjectOf, aSignal } from '../shared/validate.js';
+import { type AnyFunction, aBoolean, anObjectOf, aSignal } from '../shared/validate.js';
 import { cancellationOf } from './cancellation.js';
 import { hookErrorChannel } from './channels.js';
 import { failureOf, suppress } from './errors.js';
@@ -70,7 +70,15 @@ export interface HookOptions extends MiddlewareOptions {
 export const readHookOptions = anObjectOf<HookOptions>({ signal: aSignal, observe: aBoolean });
 export const readMiddlewareOptions = anObjectOf<MiddlewareOptions>({ signal: aSignal });
 
-export type ListName = HookName | 'use';
+export type ListName = Exclude<HookName, 'onError'> | 'use';
+
+/** A function in a list, and the hook or middleware that the user registered it as. */
+interface Registration {
+  readonly list: ListName;
+  readonly call: AnyFunction;
+  readonly hook: AnyFunction;
+  readonly forget: () => void;
+}
 
 /** Hooks by event, in order of registration. A list is replaced on every change, so iterating over one is safe. */
 export class Hooks<State> {
@@ -80,29 +88,54 @@ export class Hooks<State> {
   onTaskRetry: readonly Hook<TaskRetryEvent<State>>[] = [];
   onTaskCompletion: readonly Hook<TaskCompletionEvent<State>>[] = [];
   use: readonly Middleware<State>[] = [];
+  #registrations: readonly Registration[] = [];
 
   /** If true, hooks or middleware observe tasks. */
   get seeTasks(): boolean {
     const { onTaskBegin, onTaskRetry, onTaskCompletion, use } = this;
     return onTaskBegin.length + onTaskRetry.length + onTaskCompletion.length + use.length > 0;
   }
+
+  add(registration: Registration): void {
+    this.#registrations = [...this.#registrations, registration];
+    this.#list(registration.list);
+  }
+
+  /** Removes all registrations that do not pass the test. */
+  keep(isKept: (registration: Registration) => boolean): void {
+    const removed = this.#registrations.filter((registration) => !isKept(registration));
+    this.#registrations = this.#registrations.filter(isKept);
+    for (const { list, forget } of removed) {
+      forget();
+      this.#list(list);
+    }
+  }
+
+  #list(name: ListName): void {
+    const calls = this.#registrations.filter(({ list }) => list === name).map(({ call }) => call);
+    (this as Record<ListName, readonly AnyFunction[]>)[name] = calls;
+  }
 }
 
-/** Adds a hook, and removes it when the signal aborts, if one is given. */
-export function addHook<State, List extends ListName>(
-  hooks: Hooks<State>,
-  list: List,
-  hook: Hooks<State>[List][number],
+/**
+ * Adds a function to a list, and removes it when the signal aborts, if one is given.
+ *
+ * @param hook - the function that `off` knows the entry by. Default: the added function
+ */
+export function addHook(
+  hooks: Hooks<unknown>,
+  list: ListName,
+  call: AnyFunction,
   { signal }: MiddlewareOptions,
+  hook = call,
 ): void {
   if (signal?.aborted) return;
-  hooks[list] = [...hooks[list], hook] as Hooks<State>[List];
-  if (signal === undefined) return;
   // Hooks that share a signal also share one listener on it.
-  cancellationOf(signal).addEventListener('abort', () => {
-    const index = hooks[list].lastIndexOf(hook as never);
-    hooks[list] = hooks[list].filter((_, other) => other !== index) as unknown as Hooks<State>[List];
-  });
+  const cancellation = signal && cancellationOf(signal);
+  const remove = () => hooks.keep((other) => other !== added);
+  const added = { list, call, hook, forget: () => cancellation?.removeEventListener('abort', remove) };
+  cancellation?.addEventListener('abort', remove);
+  hooks.add(added);
 }
 
 /** Turns a hook into one that only observes: it throws nothing, and returns nothing to await. */

@@ -1,10 +1,13 @@
 import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState, orNone } from '../shared/validate.js';
 import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
+import { type ActionFunctions, type Actions, defineActions } from './actions.js';
 import { type AnyOptions, type AnyResult, defineAny } from './any.js';
 import type { Action, Concrete } from './callable.js';
 import type { ParallelActions, ParallelArguments } from './combine.js';
+import { type CurrentTask, remainingTime, taskAtHand } from './current-task.js';
 import { type EachOptions, type EachResult, type EachResults, each } from './each.js';
 import type {
+  FailureEvent,
   HookName,
   ProcessBeginEvent,
   ProcessCompletionEvent,
@@ -12,6 +15,7 @@ import type {
   TaskCompletionEvent,
   TaskRetryEvent,
 } from './events.js';
+import { reporting } from './failures.js';
 import type { FallbackResult, Fallbacks } from './fallback.js';
 import {
   addHook,
@@ -100,7 +104,8 @@ export class Orchestrator<State extends object> {
   constructor(options: OrchestratorOptions<State> = {}) {
     const { name = 'orchestrator', state = {}, sharedState = false, ...policies } = readOrchestratorOptions(options);
     this.#policies = overDefaults(policies, noPolicies);
-    this.#core = { name, hooks: new Hooks(), states: new StateStore(state, sharedState) };
+    const states = new StateStore(state, sharedState);
+    this.#core = { name, hooks: new Hooks(), states, isAsked: false, stubs: undefined };
   }
 
   /**
@@ -135,6 +140,29 @@ export class Orchestrator<State extends object> {
    */
   get signal(): AbortSignal {
     return signalScope()?.cancellation.signal ?? new AbortController().signal;
+  }
+
+  /**
+   * The task that the calling code belongs to, in an action, a node of a flow, a job of a fleet and a node of a loop:
+   * its id, name, attempt, signal and remaining time. In a nested run: the task that started the run. `undefined` outside
+   * the tasks of this orchestrator.
+   *
+   * @example
+   * logger.info({ task: orchestrator.task?.id, attempt: orchestrator.task?.attempt }, 'asking');
+   */
+  get task(): CurrentTask | undefined {
+    return taskAtHand(this.#core);
+  }
+
+  /**
+   * Milliseconds until the nearest limit of the calling code: of its attempt, its task, its run, or of a run around it.
+   * 0 after an abort, Infinity if there is no limit. Fractional; round it down for a header.
+   *
+   * @example
+   * const headers = { 'x-deadline-ms': String(Math.floor(orchestrator.remaining)) };
+   */
+  get remaining(): number {
+    return remainingTime();
   }
 
   /**
@@ -175,6 +203,39 @@ export class Orchestrator<State extends object> {
    */
   onTaskCompletion(hook: Hook<TaskCompletionEvent<State>>, options?: HookOptions): this {
     return this.#hook('onTaskCompletion', hook, options);
+  }
+
+  /**
+   * Registers a hook that is called after a task or a process has failed, with the error and its cause. Cancelled work
+   * has not failed. An error that passes through several tasks and processes on its way out is reported once, for the
+   * task or process that it failed first. Awaited; if the hook throws, the error is added to the failure's `suppressed`.
+   *
+   * @example
+   * orchestrator.onError(({ kind, name, id, error, cause }) => logger.error({ kind, name, id, error, cause }));
+   */
+  onError(hook: Hook<FailureEvent<State>>, options: HookOptions = {}): this {
+    aFunction(hook, 'onError');
+    const read = readHookOptions(options);
+    const { onTaskCompletion, onProcessCompletion } = reporting(read.observe ? observing('onError', hook) : hook);
+    this.#add('onTaskCompletion', onTaskCompletion, read, hook);
+    return this.#add('onProcessCompletion', onProcessCompletion, read, hook);
+  }
+
+  /**
+   * Removes a hook or middleware from everything that it was registered for. Work that has begun before may still call
+   * it. Does nothing if the function is not registered.
+   *
+   * @param hook - the function that was given to `onTaskBegin`, `onError`, `use` and the like
+   * @throws {ValidationError} if `hook` is not a function
+   * @example
+   * orchestrator.onTaskCompletion(log);
+   * orchestrator.off(log);
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every hook
+  off(hook: (...args: any[]) => unknown): this {
+    aFunction(hook, 'off');
+    this.#core.hooks.keep((registration) => registration.hook !== hook);
+    return this;
   }
 
   /**
@@ -229,8 +290,72 @@ export class Orchestrator<State extends object> {
     fn: (this: This, ...args: Args) => Result,
     options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
   ): Action<Args, Awaited<Result> | FallbackResult<Instead>, This>;
-  action(fn: AnyFunction, options?: ActionOptions): AnyFunction {
-    return defineAction(this.#core, this.#policies, fn, options);
+  /**
+   * Wraps a function as an action, with the name first. An arrow function has no name of its own, so this is the
+   * shortest way to name it.
+   *
+   * @param name - name of the action's tasks, a non-empty string
+   * @param fn - the function, sync or async
+   * @param options - override the defaults of the orchestrator, field by field
+   * @throws {ValidationError} if the options have another name, or any argument is not valid
+   * @example
+   * const fetchUser = orchestrator.action('fetchUser', async (id: string) => getJson(`/users/${id}`), { retry: 3 });
+   */
+  action<
+    Args extends readonly unknown[],
+    Result,
+    Fn extends (this: void, ...args: Args) => Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
+    name: string,
+    fn: Fn & ((this: void, ...args: Args) => Result) & Concrete<Fn, Args, Result>,
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
+  ): Action<Args, Awaited<Result> | FallbackResult<Instead>>;
+  action<
+    Args extends readonly unknown[],
+    Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
+    name: string,
+    fn: (this: void, ...args: Args) => Result,
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
+  ): (...args: Args) => Promise<Awaited<Result> | FallbackResult<Instead>>;
+  action<
+    This,
+    Args extends readonly unknown[],
+    Result,
+    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
+  >(
+    name: string,
+    fn: (this: This, ...args: Args) => Result,
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
+  ): Action<Args, Awaited<Result> | FallbackResult<Instead>, This>;
+  action(...given: readonly unknown[]): AnyFunction {
+    const isNamed = given.length > 1 && typeof given[0] === 'string';
+    const [name, fn, options] = isNamed ? given : [undefined, ...given];
+    return defineAction(this.#core, this.#policies, fn as AnyFunction, options, name);
+  }
+
+  /**
+   * Wraps several functions as actions that are named by their keys. The same options apply to all.
+   *
+   * The type of each action follows from its function. Type parameters of a generic function are lost: use `action` for
+   * such a function.
+   *
+   * @param functions - a plain object of functions
+   * @param options - override the defaults of the orchestrator, field by field; everything but `name`
+   * @throws {ValidationError} if a value is not a function (the message names its key), or an option is not valid
+   * @example
+   * const { fetchUser, fetchOrders } = orchestrator.actions({
+   *   fetchUser: async (id: string) => getJson(`/users/${id}`),
+   *   fetchOrders: async (id: string) => getJson(`/orders?user=${id}`),
+   * }, { retry: 3 });
+   */
+  actions<Functions extends ActionFunctions>(
+    functions: Functions,
+    options?: Omit<ActionOptions, 'name'>,
+  ): Actions<Functions> {
+    return defineActions(this.#core, this.#policies, functions, options) as Actions<Functions>;
   }
 
   /**
@@ -378,14 +503,14 @@ export class Orchestrator<State extends object> {
     return process && stateIn(process, scope);
   }
 
-  #hook<Event extends object>(name: HookName, hook: Hook<Event>, options: HookOptions = {}): this {
+  #hook<Event extends object>(name: Exclude<HookName, 'onError'>, hook: Hook<Event>, options: HookOptions = {}): this {
     aFunction(hook, name);
     const read = readHookOptions(options);
-    return this.#add(name, read.observe ? observing(name, hook) : hook, read);
+    return this.#add(name, read.observe ? observing(name, hook) : hook, read, hook);
   }
 
-  #add(list: ListName, hook: AnyFunction, options: MiddlewareOptions): this {
-    addHook(this.#core.hooks, list, hook, options);
+  #add(list: ListName, call: AnyFunction, options: MiddlewareOptions, hook = call): this {
+    addHook(this.#core.hooks, list, call, options, hook);
     return this;
   }
 }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AnyFunction } from '../shared/validate.js';
 import type { Cancellation } from './cancellation.js';
 import type { Hooks } from './hooks.js';
 import type { StateStore } from './state.js';
@@ -10,6 +11,10 @@ export interface Core {
   readonly hooks: Hooks<any>;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly states: StateStore<any>;
+  /** If true, somebody has read `orchestrator.task`, and all later tasks are followed. */
+  isAsked: boolean;
+  /** Functions that stand in for those of actions, by the name of the action. Set only during tests. */
+  stubs: ReadonlyMap<string, AnyFunction> | undefined;
 }
 
 /** The place of running code: its process, and the innermost cancellation that can stop it. */
@@ -20,6 +25,8 @@ export interface Scope {
   readonly outer: Scope | undefined;
   /** The part of the process that starts with this scope, if that part has a state of its own. */
   readonly part?: { readonly context: object } | undefined;
+  /** The orchestrator of the task, if the scope is a task. */
+  readonly core?: Core | undefined;
 }
 
 const scopes = new AsyncLocalStorage<Scope | undefined>();
@@ -82,6 +89,11 @@ export function stateIn(process: Process, scope: Scope | undefined): object {
 /** Calls `work` in the given scope, or outside of all, independent of the caller's context. */
 export function enter<Result>(scope: Scope | undefined, work: () => Result): Result {
   return scopes.getStore() === scope ? work() : scopes.run(scope, work);
+}
+
+/** Calls the work of a task in a scope of its own, the task itself. */
+export function follow<Task extends Scope, Result>(task: Task, work: (task: Task, scope: Scope) => Result): Result {
+  return scopes.run(task, work, task, task);
 }
 
 /** Calls `work` outside any scope, so that whatever it starts belongs to no run. */

@@ -181,9 +181,9 @@ export class Sharing {
 
   async #execute(flight: Flight, task: Task, outer: Scope): Promise<unknown> {
     const { cancellation } = flight;
-    const scope = { process: outer.process, cancellation, outer };
     const { name, core, args, self } = task;
     const shared: Task = {
+      ...{ process: outer.process, cancellation, outer, number: undefined },
       ...{ name, core, args, self, attempt: 1, expired: undefined, wait: undefined },
       // Attempts are counted for the call that has waited for the longest time.
       get record() {
@@ -191,7 +191,7 @@ export class Sharing {
       },
     };
     try {
-      return await enter(scope, async () => untilAborted(cancellation, this.next(shared, scope)));
+      return await enter(shared, async () => untilAborted(cancellation, this.next(shared, shared)));
     } finally {
       cancellation.release();
     }

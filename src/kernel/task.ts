@@ -9,8 +9,8 @@ import type { Core, Process, Scope } from './process.js';
  */
 export type Work = (task: Task, scope: Scope) => unknown;
 
-/** A call of an action, as its policies see it. */
-export interface Task {
+/** A call of an action, as its policies see it. It is the scope that its function runs in, too. */
+export interface Task extends Scope {
   readonly name: string;
   readonly core: Core;
   readonly args: readonly unknown[];
@@ -20,6 +20,8 @@ export interface Task {
   readonly record: RunningTask | undefined;
   /** Number of the current attempt, from 1. On a fleet, includes the attempts of earlier tasks. */
   attempt: number;
+  /** Number of the task in its process, if nothing observes the task. Taken when it is first needed. */
+  number: number | undefined;
   /** The error of the limit that was reached last, if any. */
   expired: TimeoutError | undefined;
   /** Time that the task has waited for its policy. Set only if the error of a limit reports it. */

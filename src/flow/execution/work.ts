@@ -1,4 +1,4 @@
-import { callOf, sourceOf } from '../../kernel/action.js';
+import { callOf, functionOf, sourceOf } from '../../kernel/action.js';
 import { failureOf } from '../../kernel/errors.js';
 import { applyPolicies, noPolicies, type OwnPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
 import { type Core, enter } from '../../kernel/process.js';
@@ -24,7 +24,7 @@ export function workOf(target: AnyFunction | Node, core: Core, own: OwnPolicies,
   if (target instanceof Node || isNodeClass(target)) return phasesOf(target, policies);
   // An action of this orchestrator would start a second task inside the task, so the function that the action wraps is
   // used instead.
-  return applyPolicies(policies, attemptOf(isOurs ? source.fn : target, policies), elsewhere);
+  return applyPolicies(policies, attemptOf(isOurs ? functionOf(source) : target, policies), elsewhere);
 }
 
 const innerWorks = new WeakSet<AnyFunction>();

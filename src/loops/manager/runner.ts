@@ -1,8 +1,16 @@
-import { type Definition, defineWork, performIn, sourceOf } from '../../kernel/action.js';
+import {
+  type Definition,
+  defineWork,
+  functionOf,
+  mostFollowed,
+  newTask,
+  performIn,
+  sourceOf,
+} from '../../kernel/action.js';
 import { taskChannel } from '../../kernel/channels.js';
 import { isInstrumented, isWatched } from '../../kernel/instrumentation.js';
 import { applyPolicies, type Policies } from '../../kernel/policy.js';
-import type { Scope } from '../../kernel/process.js';
+import { follow, type Scope } from '../../kernel/process.js';
 import { isRetried, type RetryContext } from '../../kernel/retry.js';
 import { textOf } from '../../shared/errors.js';
 import type { AnyFunction } from '../../shared/validate.js';
@@ -70,7 +78,7 @@ export class NodeRunner {
     }
     // Unwrap an action of the same orchestrator, so that its call is one task and not two.
     const source = sourceOf(implementation as AnyFunction);
-    const fn = (source?.core === this.bench.core ? source.fn : implementation) as (...args: unknown[]) => unknown;
+    const fn = (source?.core === this.bench.core ? functionOf(source) : implementation) as AnyFunction;
     this.#call = kind === 'producer' ? (data) => fn(data) : (data) => fn(data.value, data);
   }
 
@@ -86,6 +94,7 @@ export class NodeRunner {
     this.calls++;
     const { core, scope } = this.bench;
     if (!this.#hasPolicies && !core.hooks.seeTasks && !isWatched(taskChannel)) {
+      if (core.isAsked || this.calls <= mostFollowed) return this.#followed(data);
       data.attempt = 1;
       return this.#call(data);
     }
@@ -128,6 +137,13 @@ export class NodeRunner {
   get health(): NodeHealth {
     const { calls, errors, retries, dropped, inFlight, state, error } = this;
     return { nodeId: this.node.id, state, calls, errors, retries, dropped, inFlight, error };
+  }
+
+  /** Calls the node as a task that nothing observes, for code that asks for the task at hand. */
+  #followed(data: IterationData): unknown {
+    const task = newTask(this.#definition, [data.value, data], this.bench.scope, undefined);
+    data.attempt = 1;
+    return follow(task, () => this.#call(data));
   }
 
   // A separate method, because inlining this code in `call` would slow down calls without a trace.

@@ -1,0 +1,47 @@
+import { inspect } from 'node:util';
+import { kindOf, OrchestratorError, textOf } from '../shared/errors.js';
+
+/** Maximum number of causes, and of failures in an aggregate, that are written. */
+const most = { causes: 5, failures: 9 } as const;
+
+/**
+ * Returns the text of a failure for a terminal: its stack and those of its causes. Fields of errors are left out, because
+ * they may hold values: the headers of a request, a query with its parameters.
+ */
+export function failureText(failure: unknown): string {
+  const texts: string[] = [];
+  const seen = new Set<unknown>();
+  let at = failure;
+  while (at !== undefined && at !== null && !seen.has(at) && seen.size <= most.causes) {
+    texts.push((seen.size === 0 ? '' : 'Caused by: ') + own(at));
+    seen.add(at);
+    at = fieldOf(at, 'cause');
+  }
+  return texts.join('\n');
+}
+
+/** Returns the text of one failure, without its causes. Errors of this package that hold failures list them. */
+function own(failure: unknown): string {
+  const stack = fieldOf(failure, 'stack');
+  if (typeof stack !== 'string') return `a value that is not an error: ${kindOf(failure)}`;
+  const errors = fieldOf(failure, 'errors');
+  if (!Array.isArray(errors)) return stack;
+  if (failure instanceof OrchestratorError) return inspect(failure);
+  const listed = errors.slice(0, most.failures).map((error) => `  - ${headOf(error)}`);
+  if (errors.length > listed.length) listed.push(`  - and ${errors.length - listed.length} more`);
+  return [stack, ...listed].join('\n');
+}
+
+/** Returns the name and the message of an error. */
+function headOf(error: unknown): string {
+  return typeof fieldOf(error, 'stack') === 'string' ? textOf(error) : kindOf(error);
+}
+
+/** Reads a field of a thrown value, which may throw when it is read. */
+function fieldOf(thrown: unknown, name: 'cause' | 'errors' | 'stack'): unknown {
+  try {
+    return (Object(thrown) as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined;
+  }
+}

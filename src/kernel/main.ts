@@ -1,0 +1,133 @@
+import { ValidationError } from '../shared/errors.js';
+import { aFunction, aLimit, anObjectOf, aSignal, invalid, isPlainObject } from '../shared/validate.js';
+import { Cancellation, cancellationOf } from './cancellation.js';
+import { failureText } from './failure-text.js';
+import type { Orchestrator } from './orchestrator.js';
+import { anOrchestrator } from './origin.js';
+import type { CurrentProcess, RunOptions } from './run.js';
+
+/**
+ * Options of `runMain`: the options of `orchestrator.run`, and a limit for the end.
+ *
+ * @example
+ * await runMain(orchestrator, main, { name: 'nightly import', timeout: 3_600_000, grace: 30_000 });
+ */
+export interface MainOptions<State> extends RunOptions<State> {
+  /**
+   * Milliseconds that the program may take to end by itself after an interrupt or a failure, up to 2147483647. Then it is
+   * ended. `null`, 0 or Infinity for no limit. Default: 10000.
+   */
+  readonly grace?: number | null | undefined;
+}
+
+const readGrace = anObjectOf<Pick<MainOptions<object>, 'grace'>, { readonly grace?: number }>({ grace: aLimit });
+
+/** Signals that interrupt a program, and the exit code of each: 128 and the number of the signal. */
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Runs the main function of a script as a process that ends in good order.
+ *
+ * - Ctrl-C (`SIGINT`) and `SIGTERM` abort the run. The exit code is then 130 or 143. A second signal ends the program at
+ *   once.
+ * - A failure is printed on stderr, once, with its causes and without values. The exit code is then 1, unless the
+ *   function has set `process.exitCode`.
+ * - The program ends when nothing keeps it alive any more, after a failure or an interrupt at the latest when `grace` is
+ *   over.
+ *
+ * @param main - receives the process, as the function of `orchestrator.run` does
+ * @param options - options of the run, and `grace`
+ * @returns a promise that resolves with the result of `main` after `main` has settled, or with `undefined` after a
+ *   failure or an interrupt. Rejects with a `ValidationError` if an argument or an option is not valid
+ * @example
+ * await runMain(orchestrator, async ({ signal }) => {
+ *   for (const id of ids) await importUser(id, { signal });
+ * });
+ */
+export async function runMain<State extends object, Result>(
+  orchestrator: Orchestrator<State>,
+  main: (this: void, process: CurrentProcess<State>) => Result,
+  options: MainOptions<State> = {},
+): Promise<Awaited<Result> | undefined> {
+  anOrchestrator(orchestrator, 'orchestrator');
+  aFunction(main, 'main');
+  if (!isPlainObject(options)) throw invalid('options', 'an object', options);
+  const { grace, signal, ...rest } = options as MainOptions<State>;
+  const ending = new Ending(grace === undefined ? 10_000 : (readGrace({ grace }).grace as number));
+  const cancellation = new Cancellation([signal && cancellationOf(aSignal(signal, 'signal') as AbortSignal)], true);
+  if (signal?.aborted) cancellation.abort(signal.reason);
+  const release = onInterrupt((name) => {
+    ending.begin(exitCodes[name]);
+    cancellation.abort(new DOMException(`Interrupted by ${name}`, 'AbortError'));
+  });
+  let pending: Promise<Awaited<Result>> | undefined;
+  const work = (current: CurrentProcess<State>) => {
+    pending = (async () => main(current))() as Promise<Awaited<Result>>;
+    return pending;
+  };
+  try {
+    // A cancellation stands in for a signal.
+    return await orchestrator.run(work, { ...rest, signal: cancellation as unknown as AbortSignal });
+  } catch (error) {
+    if (pending === undefined && error instanceof ValidationError) throw error;
+    ending.fail(error);
+    // After an abort, the process rejects at once, and the function settles a moment later.
+    await pending?.catch((later) => ending.fail(later));
+    return undefined;
+  } finally {
+    release();
+    cancellation.close();
+  }
+}
+
+/** Calls `interrupt` for the first signal, and ends the program at the second. Returns a function that stops both. */
+function onInterrupt(interrupt: (name: keyof typeof exitCodes) => void): () => void {
+  let isInterrupted = false;
+  const onSignal = (name: NodeJS.Signals) => {
+    const known = name as keyof typeof exitCodes;
+    if (isInterrupted) process.exit(exitCodes[known]);
+    isInterrupted = true;
+    interrupt(known);
+  };
+  const names = Object.keys(exitCodes) as (keyof typeof exitCodes)[];
+  for (const name of names) process.on(name, onSignal);
+  return () => {
+    for (const name of names) process.off(name, onSignal);
+  };
+}
+
+/** The end of a program that was interrupted or has failed. */
+class Ending {
+  #isInterrupted = false;
+  #reported: unknown;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly grace: number) {}
+
+  /** Begins the end: from now on, the program has `grace` milliseconds. */
+  begin(exitCode: number): void {
+    this.#isInterrupted = true;
+    process.exitCode = exitCode;
+    this.#limit();
+  }
+
+  /** Reports a failure, unless it follows from an interrupt or was reported already. */
+  fail(error: unknown): void {
+    if (this.#isInterrupted && isAbort(error)) return;
+    if (this.#reported !== undefined && (error === this.#reported || isAbort(error))) return;
+    this.#reported = error;
+    process.stderr.write(`${failureText(error)}\n`);
+    process.exitCode ||= 1;
+    this.#limit();
+  }
+
+  #limit(): void {
+    if (this.grace === Infinity) return;
+    // The timer alone does not keep the program alive.
+    this.#timer ??= setTimeout(() => process.exit(), this.grace).unref();
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return (error as Error | null | undefined)?.name === 'AbortError';
+}
