@@ -6,7 +6,7 @@ export type { Action } from './kernel/callable.js';
 export type { ParallelAction, ParallelActions, ParallelArguments } from './kernel/combine.js';
 export type { CurrentTask } from './kernel/current-task.js';
 export type { EachOptions, EachResult, EachResults } from './kernel/each.js';
-export { AbortError, type InterruptedGroup, ParallelError, RetryError, TimeoutError } from './kernel/errors.js';
+export { AbortError, type InterruptedGroup, LimitError, ParallelError, RetryError, TimeoutError } from './kernel/errors.js';
 export type {
   FailureEvent,
   GroupRecord,
@@ -25,6 +25,7 @@ export { Orchestrator } from './kernel/face.js';
 export type { Fallback, FallbackCall, FallbackResult, Fallbacks } from './kernel/fallback.js';
 export type { Hook, HookOptions, Middleware, MiddlewareOptions } from './kernel/hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './kernel/instrumentation.js';
+export { type Limit, type LimitOption, type LimitOptions, limit } from './kernel/limit.js';
 export { type MainOptions, runMain } from './kernel/main.js';
 export type { OrchestratorOptions } from './kernel/orchestrator.js';
 export type { ParallelOptions, ParallelResults } from './kernel/parallel.js';

@@ -6,6 +6,13 @@ type Listener = (cancellation: Cancellation) => void;
 
 const none: readonly Cancellation[] = [];
 
+/** Time that a task has spent waiting, as the error of a limit reports it. */
+export interface Waited {
+  readonly milliseconds: number;
+  /** Words for what the task waited for. */
+  readonly reason: string;
+}
+
 /**
  * The reach of an abort: a run, a group of siblings, or one attempt. Cancellations form a tree, and an abort spreads to
  * all descendants.
@@ -79,13 +86,14 @@ export class Cancellation {
   /**
    * Aborts with a `TimeoutError` after the given milliseconds, less the time that is already used.
    *
-   * @param waited - returns the milliseconds spent waiting, for the error. Default: none
+   * @param waited - returns the time spent waiting, for the error. Default: none
    */
-  limit(subject: string, milliseconds: number, used = 0, waited?: () => number | undefined): void {
+  limit(subject: string, milliseconds: number, used = 0, waited?: () => Waited | undefined): void {
     const delay = Math.max(0, milliseconds - used);
     this.#deadline = performance.now() + delay;
     this.#timer = setTimeout(() => {
-      this.expired = new TimeoutError(subject, milliseconds, waited?.());
+      const wait = waited?.();
+      this.expired = new TimeoutError(subject, milliseconds, wait?.milliseconds, wait?.reason);
       this.abort(this.expired);
     }, delay);
   }

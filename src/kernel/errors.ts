@@ -20,7 +20,7 @@ export const AbortError: new (message: string | Error) => AbortError = AbortErro
 /**
  * Thrown when an attempt, a task or a process did not end within its limit. The error is also the reason of the aborted
  * signal. `subject` is the name of the action or process, `limit` the limit in milliseconds, and `waited` the part of
- * the limit that the task spent waiting for its policy, in milliseconds.
+ * the limit that the task spent waiting for a place of its limit or for its policy, in milliseconds.
  */
 export class TimeoutError extends OrchestratorError {
   override readonly name = 'TimeoutError';
@@ -29,14 +29,16 @@ export class TimeoutError extends OrchestratorError {
   /**
    * @param subject - the name of the action or process
    * @param limit - the limit, in milliseconds
-   * @param waited - the milliseconds of the limit that the task spent waiting for its policy. Default: 0
+   * @param waited - the milliseconds of the limit that the task spent waiting. Default: 0
+   * @param reason - the object of the wait, for the message. Default: `policy`
    */
   constructor(
     readonly subject: string,
     readonly limit: number,
     readonly waited = 0,
+    reason = 'policy',
   ) {
-    const waiting = waited > 0 ? `, ${waited} ms of them waiting for its policy` : '';
+    const waiting = waited > 0 ? `, ${waited} ms of them waiting for its ${reason}` : '';
     super(`"${subject}" timed out after ${limit} ms${waiting}`);
   }
 
@@ -90,6 +92,33 @@ export class RetryError<Result = unknown> extends OrchestratorError {
   ) {
     super(`"${subject}" has no result that retry.until accepts after ${attempts} attempt${attempts === 1 ? '' : 's'}`);
     hide(this, 'result', result);
+  }
+}
+
+/**
+ * Thrown when a `limit` refuses an attempt, because as many attempts wait for a place as its `maxQueue` allows.
+ * `subject` is the name of the action, `limit` the name of the limit, and `key` the key whose queue is full; both are
+ * `undefined` if the limit has none. Retries try again, as after any other failure.
+ */
+export class LimitError extends OrchestratorError {
+  override readonly name = 'LimitError';
+  readonly code = 'ERR_LIMIT';
+
+  /**
+   * @param subject - the name of the action
+   * @param limit - the name of the limit, if it has one
+   * @param key - the key whose queue is full, if the limit has keys
+   * @param maxQueue - the number of attempts that may wait
+   */
+  constructor(
+    readonly subject: string,
+    readonly limit: string | undefined,
+    readonly key: string | undefined,
+    readonly maxQueue: number,
+  ) {
+    const by = limit === undefined ? 'its limit' : `the limit "${limit}"`;
+    const queue = key === undefined ? 'the queue' : `the queue of the key ${JSON.stringify(cut(key, 100))}`;
+    super(`"${subject}" was refused by ${by}, because ${queue} is full (maxQueue: ${maxQueue}): try again later`);
   }
 }
 

@@ -67,6 +67,10 @@ export interface TaskRecord<State = unknown> extends Outcome {
    * first attempt on.
    */
   readonly previousAttempts: number;
+  /** Milliseconds that the attempts have waited for a place of a `limit`, so far. 0 if there was always room. */
+  readonly waited: number;
+  /** If true, the task is waiting for a place of a `limit` right now. */
+  readonly isWaiting: boolean;
   /** If true, this task failed and another task will retry. On a fleet, a retry is a separate task. */
   readonly isRetried: boolean;
   /** Duration of the task with all attempts and delays, in milliseconds of the monotonic clock. 0 while it runs. */

@@ -1,6 +1,8 @@
 import { aValue, orNoLimit, orNone, type Reader, type Schema } from '../shared/validate.js';
 import { Cancellation, cancellationOf } from './cancellation.js';
 import { type StoredFallback, withFallbacks } from './fallback.js';
+import { type AnyLimit, type LimitOption, readLimit } from './limit.js';
+import { withPlaces } from './places.js';
 import { enter, type Scope } from './process.js';
 import { isRetried, type RetryOptions, readRetry, withRetry } from './retry.js';
 import type { StoredShare } from './share.js';
@@ -43,9 +45,9 @@ export interface PolicyCall extends AbortSignal {
 }
 
 /**
- * Policies of an action against failures: retries, time limits and a policy object. As options of an orchestrator, they
- * are the defaults of its actions. `null` switches a default off. From the inside out, an action applies the limit of
- * an attempt, the policies, retries, the total limit and the fallback.
+ * Policies of an action against failures and overload: retries, time limits, limits of use and a policy object. As
+ * options of an orchestrator, they are the defaults of its actions. `null` switches a default off. From the inside out,
+ * an action applies the limit of an attempt, the policies, `limit`, retries, the total limit and the fallback.
  *
  * @example
  * const options: PolicyOptions = { retry: { retries: 3, minTimeout: 200 }, timeout: { attempt: 2_000, total: 10_000 } };
@@ -63,6 +65,12 @@ export interface PolicyOptions<Args extends readonly unknown[] = readonly unknow
    * policies, retries apply around them. `null` for none. Default: none.
    */
   readonly policy?: Policy | readonly Policy[] | null | undefined;
+  /**
+   * Limit of how many attempts run at once or start in a time: options for a limit of this action alone, a `Limit` made
+   * by `limit()` for all actions that name it, or a list of them. Each attempt waits for a place, inside the retries.
+   * `null` for none. Default: none.
+   */
+  readonly limit?: LimitOption<Args> | null | undefined;
 }
 
 /** Policies after validation, with their defaults filled in. */
@@ -71,6 +79,7 @@ export interface Policies {
   readonly timeout: StoredTimeout;
   /** The policies, the outermost first. */
   readonly policy: readonly Policy[] | undefined;
+  readonly limit: readonly AnyLimit[] | undefined;
   readonly fallback?: StoredFallback['fallback'] | undefined;
   readonly fallbackOn?: StoredFallback['fallbackOn'];
   /** Calls that are shared. Applies to calls of actions, and not to nodes. */
@@ -93,12 +102,13 @@ export const policyReaders: Schema<PolicyOptions> = {
   retry: orNone(readRetry),
   timeout: orNoLimit(readTimeout),
   policy: orNone(readPolicy),
+  limit: orNone(readLimit),
 };
 
 /** Validates the option `policies`, which can only be `'none'`. */
 export const readWithoutDefaults = aValue<'none'>("'none'", (value) => value === 'none');
 
-export const noPolicies: Policies = { retry: undefined, timeout: {}, policy: undefined };
+export const noPolicies: Policies = { retry: undefined, timeout: {}, policy: undefined, limit: undefined };
 
 /** Merges policies over their defaults, field by field. */
 export function overDefaults(own: OwnPolicies, defaults: Policies): Policies {
@@ -106,6 +116,7 @@ export function overDefaults(own: OwnPolicies, defaults: Policies): Policies {
     retry: laidOver(own.retry, defaults.retry),
     timeout: laidOver(own.timeout, defaults.timeout) ?? noPolicies.timeout,
     policy: instead(own.policy, defaults.policy),
+    limit: instead(own.limit, defaults.limit),
     fallback: instead(own.fallback, defaults.fallback),
     fallbackOn: instead(own.fallbackOn, defaults.fallbackOn),
     share: instead(own.share, defaults.share),
@@ -131,21 +142,23 @@ export interface Elsewhere {
 }
 
 /**
- * Wraps a function in its policies, from the inside out: the limit of an attempt, the caller's own policies, retry, the
- * total limit, the fallbacks. Policies that are not set add no wrapper.
+ * Wraps a function in its policies, from the inside out: the limit of an attempt, the caller's own policies, places of
+ * limits, retry, the total limit, the fallbacks. Policies that are not set add no wrapper.
  *
  * @param elsewhere - for attempts that are made one by one, as on a fleet: the function that retries, and the time that
  *   earlier attempts have taken. Default: p-retry, in this process
  */
 export function applyPolicies(policies: Policies, call: Work, elsewhere?: Elsewhere): Work {
-  const { retry, timeout, policy = [], fallback = [], fallbackOn } = policies;
+  const { retry, timeout, policy = [], limit = [], fallback = [], fallbackOn } = policies;
   const { attempt = Infinity, total = Infinity } = timeout;
+  const waited = policy.length + limit.length > 0 ? waitedFor : undefined;
   let work = call;
   if (attempt < Infinity) work = withLimit(attempt, work);
   work = policy.reduceRight((next, outer) => withPolicy(outer, next, total < Infinity), work);
+  if (limit.length > 0) work = withPlaces(limit, work);
   if (retry?.until) work = withUntil(retry.until, work);
   if (isRetried(retry)) work = (elsewhere?.retry ?? withRetry)(retry, work);
-  if (total < Infinity) work = withLimit(total, work, { used: elsewhere?.used, waited: waitedFor });
+  if (total < Infinity) work = withLimit(total, work, { used: elsewhere?.used, waited });
   if (timeout.fallback) work = withFallback(timeout.fallback, work);
   if (fallback.length > 0) work = withFallbacks({ fallback, fallbackOn }, work, elsewhere?.isPostponed);
   return work;
@@ -164,7 +177,7 @@ function withPolicy(policy: Policy, next: Work, isTimed: boolean): Work {
     const call: PolicyCall = Object.assign(handed.signal, { signal: handed.signal, args, name, attempt: number });
     const attempts = new Set<Cancellation>();
     let reason: unknown;
-    if (isTimed) beginWait(task);
+    if (isTimed) beginWait(task, 'policy');
     try {
       return await policy.execute((context?: unknown) => {
         endWait(task);

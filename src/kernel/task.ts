@@ -1,3 +1,4 @@
+import type { Waited } from './cancellation.js';
 import type { TimeoutError } from './errors.js';
 import type { TaskRecord } from './events.js';
 import { Running } from './lifecycle.js';
@@ -24,36 +25,53 @@ export interface Task extends Scope {
   number: number | undefined;
   /** The error of the limit that was reached last, if any. */
   expired: TimeoutError | undefined;
-  /** Time that the task has waited for its policy. Set only if the error of a limit reports it. */
+  /** Time that the task has waited for its limit or its policy. Set only if a record or an error may report it. */
   wait: Wait | undefined;
 }
 
+/** Milliseconds of finished waits, by what the task waited for, and the current wait. */
 interface Wait {
-  /**
-   * Start of the current wait, from the call of the policy until the policy calls the function. On the monotonic clock.
-   */
+  limit: number;
+  policy: number;
+  reason: 'limit' | 'policy';
+  /** Start of the current wait, on the monotonic clock. A wait for a policy ends when the policy calls the function. */
   since: number | undefined;
-  /** Milliseconds of earlier waits. */
-  before: number;
 }
 
-/** Returns the milliseconds that a task has waited for its policy so far. */
-export function waitedFor({ wait }: Task): number {
-  if (wait === undefined) return 0;
-  return Math.round(wait.before + (wait.since === undefined ? 0 : performance.now() - wait.since));
+/** Returns the time that a task has spent waiting so far. */
+export function waitedFor({ wait }: Task): Waited | undefined {
+  if (wait === undefined) return undefined;
+  const spent = { limit: wait.limit, policy: wait.policy };
+  if (wait.since !== undefined) spent[wait.reason] += performance.now() - wait.since;
+  const reasons = (['limit', 'policy'] as const).filter((reason) => spent[reason] >= 0.5);
+  return { milliseconds: Math.round(spent.limit + spent.policy), reason: reasons.join(' and ') || wait.reason };
 }
 
-/** Begins a wait: the policy is called. */
-export function beginWait(task: Task): void {
-  task.wait ??= { since: undefined, before: 0 };
+/** Measures the waits of a task from now on. */
+export function measureWaits(task: Task): Wait {
+  task.wait ??= { limit: 0, policy: 0, reason: 'policy', since: undefined };
+  return task.wait;
+}
+
+/** Begins a wait for the limit or the policy. Does nothing if nobody may ask for its length. */
+export function beginWait(task: Task, reason: Wait['reason']): void {
+  if (task.record !== undefined) measureWaits(task);
+  if (task.wait === undefined) return;
+  task.wait.reason = reason;
   task.wait.since = performance.now();
 }
 
-/** Ends a wait: the policy has called the function or has settled. */
-export function endWait({ wait }: Task): void {
-  if (wait?.since === undefined) return;
-  wait.before += performance.now() - wait.since;
+/**
+ * Ends a wait: the task has its place, or the policy has called the function or has settled.
+ *
+ * @returns the milliseconds of the wait
+ */
+export function endWait({ wait }: Task): number {
+  if (wait?.since === undefined) return 0;
+  const waited = performance.now() - wait.since;
+  wait[wait.reason] += waited;
   wait.since = undefined;
+  return waited;
 }
 
 /** A call of an action, as hooks see it. */
@@ -64,6 +82,8 @@ export class RunningTask extends Running implements TaskRecord {
   readonly startTime = Date.now();
   attempts = 0;
   previousAttempts = 0;
+  waited = 0;
+  isWaiting = false;
   isRetried = false;
   duration = 0;
 

@@ -1,7 +1,7 @@
 import { type AnyFunction, aFunction, aLimit, anObjectOf, orNone } from '../shared/validate.js';
-import { Cancellation, untilAborted } from './cancellation.js';
+import { Cancellation, untilAborted, type Waited } from './cancellation.js';
 import { enter } from './process.js';
-import type { Task, Work } from './task.js';
+import { measureWaits, type Task, type Work } from './task.js';
 
 /**
  * Time limits of an action. A plain number stands for `{ attempt }`. When a limit is reached, the task's signal aborts
@@ -44,8 +44,8 @@ export const readTimeout = anObjectOf<TimeoutOptions, StoredTimeout>(
 export interface Spent {
   /** Returns the time that was used up before the task began. */
   readonly used?: ((task: Task) => number) | undefined;
-  /** Returns the time that the task has waited for its policy so far. */
-  readonly waited?: (task: Task) => number;
+  /** Returns the time that the task has waited for its limit and its policy so far. */
+  readonly waited?: ((task: Task) => Waited | undefined) | undefined;
 }
 
 /**
@@ -61,6 +61,7 @@ export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
     const { process } = outer;
     const cancellation = new Cancellation([outer.cancellation], true);
     const scope = { process, cancellation, outer };
+    if (spent.waited !== undefined) measureWaits(task);
     cancellation.limit(task.name, limit, spent.used?.(task), () => spent.waited?.(task));
     try {
       // A thenable that starts its work in `then` has to start it in the scope.

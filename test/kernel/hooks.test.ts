@@ -289,10 +289,11 @@ describe('hooks', () => {
         'error',
         'id',
         'isRetried',
+        'isWaiting',
         'name',
         'number',
         'previousAttempts',
-      ].concat(['processId', 'result', 'startTime', 'status', 'suppressed']),
+      ].concat(['processId', 'result', 'startTime', 'status', 'suppressed', 'waited']),
     );
     expect(JSON.parse(JSON.stringify(task))).toMatchObject({
       processId: 'p',

@@ -1,0 +1,217 @@
+import { longestDelay } from '../shared/validate.js';
+import type { Cancellation } from './cancellation.js';
+import { detached } from './process.js';
+
+/** Rules of a limit, with the defaults filled in. Infinity means no rule. */
+export interface Rules {
+  readonly concurrency: number;
+  readonly rate: number;
+  readonly per: number;
+}
+
+/** Attempts that started at the same time. */
+interface Start {
+  readonly at: number;
+  cost: number;
+  next: Start | undefined;
+}
+
+/** A waiting attempt. */
+interface Waiter {
+  readonly cost: number;
+  /** Called when the attempt gets its place. */
+  readonly resolve: () => void;
+  /** Called when the task is aborted. Not set if the task cannot be aborted. */
+  readonly onAbort: (() => void) | undefined;
+  readonly cancellation: Cancellation;
+  hasPlace: boolean;
+  before: Waiter | undefined;
+  next: Waiter | undefined;
+}
+
+/**
+ * The queue and the window of a limit, or of one key of a limit.
+ *
+ *     take() ── true ─────────────┐
+ *       └ false ─ wait() ─ place ─┴─ started() ─ leave()
+ *                   │      └ abort ─ cancel()
+ *                   └ abort ─ leaves the queue
+ *
+ * A place is reserved when it is taken. Its cost enters the window when the attempt has started, because the window is
+ * exact only if no attempt starts later than its entry says.
+ *
+ * Waiting attempts start in order of arrival: the first one waits until there is room for its cost, and no later one
+ * overtakes it. Queue and window are linked lists, so every step takes constant time. At most one timer runs, and only
+ * while attempts wait.
+ */
+export class Lane {
+  running = 0;
+  waiting = 0;
+  /** Cost of the attempts in the window, and of those that have a place and have not started yet. */
+  #used = 0;
+  #firstStart: Start | undefined = undefined;
+  #lastStart: Start | undefined = undefined;
+  #first: Waiter | undefined = undefined;
+  #last: Waiter | undefined = undefined;
+  /** End of the pause, on the monotonic clock. */
+  #openAt = 0;
+  #timer: NodeJS.Timeout | undefined = undefined;
+  /** The attempt that the timer is set for. */
+  #armedFor: Waiter | undefined = undefined;
+
+  /** @param onIdle - called when nothing runs and nothing waits any longer */
+  constructor(
+    private readonly rules: Rules,
+    private readonly onIdle?: () => void,
+  ) {}
+
+  /** If true, nothing runs or waits, the window is empty and the lane is not paused. */
+  get isIdle(): boolean {
+    if (this.running > 0 || this.waiting > 0 || this.#isPaused()) return false;
+    this.#expire();
+    return this.#firstStart === undefined;
+  }
+
+  /** Takes a place if there is room and nothing waits. */
+  take(cost: number): boolean {
+    if (this.waiting > 0 || !this.#fits(cost)) return false;
+    this.#reserve(cost);
+    return true;
+  }
+
+  /** Resolves when the place is taken. Rejects with the reason of an abort. */
+  wait(cost: number, cancellation: Cancellation): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = cancellation.abortable
+        ? () => {
+            // The abort that is under way may have reached another attempt first, which has made room for this one.
+            if (waiter.hasPlace) return;
+            this.#remove(waiter);
+            reject(cancellation.reason);
+            this.#pump();
+          }
+        : undefined;
+      const before = this.#last;
+      const waiter: Waiter = { cost, resolve, onAbort, cancellation, hasPlace: false, before, next: undefined };
+      if (onAbort !== undefined) cancellation.addEventListener('abort', onAbort);
+      if (before === undefined) this.#first = waiter;
+      else before.next = waiter;
+      this.#last = waiter;
+      this.waiting++;
+      if (waiter === this.#first) this.#arm();
+    });
+  }
+
+  /** Enters the attempt in the window. Called when the attempt has started. */
+  started(cost: number): void {
+    if (this.rules.rate === Infinity) return;
+    const at = performance.now();
+    const last = this.#lastStart;
+    if (last?.at === at) last.cost += cost;
+    else {
+      this.#lastStart = { at, cost, next: undefined };
+      if (last === undefined) this.#firstStart = this.#lastStart;
+      else last.next = this.#lastStart;
+    }
+    if (this.waiting > 0) this.#arm();
+  }
+
+  /** Gives a place back. */
+  leave(): void {
+    this.running--;
+    if (this.waiting > 0) this.#pump();
+    else if (this.running === 0) this.onIdle?.();
+  }
+
+  /** Gives back a place that no attempt has started in. */
+  cancel(cost: number): void {
+    this.#used -= cost;
+    // The first waiting attempt may start earlier than its timer says.
+    this.#armedFor = undefined;
+    this.leave();
+  }
+
+  /** Starts nothing for the given milliseconds. */
+  pause(milliseconds: number): void {
+    this.#openAt = Math.max(this.#openAt, performance.now() + milliseconds);
+  }
+
+  #reserve(cost: number): void {
+    this.running++;
+    this.#used += cost;
+  }
+
+  #fits(cost: number): boolean {
+    const { concurrency, rate } = this.rules;
+    if (this.running >= concurrency || this.#isPaused()) return false;
+    if (this.#used + cost > rate) this.#expire();
+    return this.#used + cost <= rate;
+  }
+
+  #isPaused(): boolean {
+    if (this.#openAt > 0 && this.#openAt <= performance.now()) this.#openAt = 0;
+    return this.#openAt > 0;
+  }
+
+  /** Removes the attempts that have left the window. */
+  #expire(): void {
+    const until = performance.now() - this.rules.per;
+    while (this.#firstStart !== undefined && this.#firstStart.at <= until) {
+      this.#used -= this.#firstStart.cost;
+      this.#firstStart = this.#firstStart.next;
+    }
+    if (this.#firstStart === undefined) this.#lastStart = undefined;
+  }
+
+  /** Gives places to the first waiting attempts, as far as there is room. */
+  #pump(): void {
+    for (let first = this.#first; first !== undefined && this.#fits(first.cost); first = this.#first) {
+      this.#remove(first);
+      this.#reserve(first.cost);
+      first.hasPlace = true;
+      if (first.onAbort !== undefined) first.cancellation.removeEventListener('abort', first.onAbort);
+      first.resolve();
+    }
+    this.#arm();
+    if (this.waiting === 0 && this.running === 0) this.onIdle?.();
+  }
+
+  #remove({ before, next }: Waiter): void {
+    if (before === undefined) this.#first = next;
+    else before.next = next;
+    if (next === undefined) this.#last = before;
+    else next.before = before;
+    this.waiting--;
+  }
+
+  /** Sets the timer for the first waiting attempt, if it waits for the window or the end of a pause. */
+  #arm(): void {
+    if (this.#timer !== undefined && this.#armedFor === this.#first) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#armedFor = this.#first;
+    const due = this.#dueTime();
+    if (due === Infinity) return;
+    const delay = Math.min(Math.max(1, Math.ceil(due - performance.now())), longestDelay);
+    this.#timer = detached(() => setTimeout(() => this.#fire(), delay));
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    this.#pump();
+  }
+
+  /** Returns the time at which the first waiting attempt may start, or Infinity if another attempt has to end first. */
+  #dueTime(): number {
+    const { concurrency, rate, per } = this.rules;
+    if (this.#first === undefined || this.running >= concurrency) return Infinity;
+    let due = this.#openAt;
+    let missing = this.#used + this.#first.cost - rate;
+    for (let start = this.#firstStart; start !== undefined && missing > 0; start = start.next) {
+      missing -= start.cost;
+      due = Math.max(due, start.at + per);
+    }
+    // The rest of the window belongs to attempts that are about to start. They set the timer when they have started.
+    return missing > 0 ? Infinity : due;
+  }
+}
