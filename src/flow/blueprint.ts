@@ -1,3 +1,4 @@
+import type { LimitData } from '../kernel/limit.js';
 import type { PolicyOptions } from '../kernel/policy.js';
 
 /**
@@ -26,10 +27,16 @@ export type InputSource = string;
 export type InputMapping = InputSource | Readonly<Record<string, InputSource>>;
 
 /**
- * The execution settings of a node: its retry and timeout policies, its join strategy, its fallback and its limit of
- * visits. All settings are JSON data, so policies that contain functions cannot be part of a blueprint.
+ * The execution settings of a node: its retry and timeout policies, its limit, its join strategy, its fallback and
+ * its limit of visits. All settings are JSON data, so policies that contain functions cannot be part of a blueprint.
  */
 export interface NodeConfig extends Pick<PolicyOptions<never>, 'retry' | 'timeout'> {
+  /**
+   * Limit of how many attempts of the node run at once or start in a time, over all runs in the program: the name of a
+   * `limit()` in the registry, which nodes and actions share, or options for a limit of this node alone. `null` for
+   * none. Default: inherited.
+   */
+  readonly limit?: string | LimitData | null | undefined;
   /**
    * If set to `none`, only the policies in this object apply, without any defaults. Default: policies that this object
    * leaves out are inherited.

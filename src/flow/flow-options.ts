@@ -56,8 +56,8 @@ export interface FlowOptions {
 }
 
 /**
- * The options of `flow.node(id, implementation, options)`: the retry and timeout policies of the node, and its place in
- * the graph. All of them are optional.
+ * The options of `flow.node(id, implementation, options)`: the policies of the node (retry, timeout, limit), and its
+ * place in the graph. All of them are optional.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a fallback takes the same parameters as the node
 export interface NodeOptions extends PolicyOptions<any[]> {

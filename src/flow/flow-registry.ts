@@ -1,12 +1,11 @@
 import { type AnyFunction, invalid } from '../shared/validate.js';
-import type { Graph } from './blueprint.js';
 import { AbstractNode, type NodeFunction, type NodeImplementation, type Registry } from './node.js';
 
 const builtIn: readonly string[] = ['wait', 'sleep', 'subflow', 'batch'];
 
 /** The registry of a flow that is written in code. The names of the entries are chosen by the flow. */
 export class FlowRegistry {
-  readonly entries: Record<string, NodeImplementation | Graph> = {};
+  readonly entries: Record<string, Registry[string]> = {};
 
   /** Adds entries under their own names. */
   addAll(registry: Registry): void {

@@ -303,9 +303,9 @@ export class Flow<
     id: string,
     uses: string,
     params: Readonly<Record<string, unknown>> | undefined,
-    { retry, timeout, policy, inputs, ...config }: ReadNodeOptions,
+    { retry, timeout, policy, limit, inputs, ...config }: ReadNodeOptions,
   ): Flow<State, Result, Ids | Id, never> {
-    const policies = defined({ retry, timeout, policy });
+    const policies = defined({ retry, timeout, policy, limit });
     if (policies !== undefined) this.#policies.set(id, policies as OwnPolicies);
     this.#nodes.push(nodeDefinition({ id, uses, params, inputs, config: { ...config, retry, timeout } }));
     this.#changed();

@@ -1,3 +1,4 @@
+import type { Limit } from '../kernel/limit.js';
 import type { OwnPolicies } from '../kernel/policy.js';
 import type { Logger } from '../shared/logger.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
@@ -275,10 +276,10 @@ export type NodeClass = new () => Node;
 export type NodeImplementation<State extends object = any> = NodeFunction<State> | NodeClass | AbstractNode;
 
 /**
- * The code and the flows that blueprints refer to, by name: implementations of nodes, functions for conditions and
- * transforms on edges, and flows as data. `wait`, `sleep`, `subflow` and `batch` are built in and need no entry.
+ * The code, the flows and the limits that blueprints refer to, by name: implementations of nodes, functions for
+ * conditions and transforms on edges, flows as data, and limits for the `limit` of nodes. `wait`, `sleep`, `subflow` and `batch` are built in and need no entry.
  */
-export type Registry = Readonly<Record<string, NodeImplementation | Graph>>;
+export type Registry = Readonly<Record<string, NodeImplementation | Graph | Limit>>;
 
 /**
  * Wraps the execution of nodes, for example to measure or log it. The return value of the middleware becomes the return

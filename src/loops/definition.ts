@@ -18,6 +18,7 @@
  *   `LoopMetrics` the figures of all lives, `LoopEnd` the end of a life, and `StopReport` the end of the loop.
  */
 
+import type { Limit, LimitOption } from '../kernel/limit.js';
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import type { RetryOptions } from '../kernel/retry.js';
 import type { LoopNodeClass, LoopNodeFunction } from './node.js';
@@ -136,7 +137,13 @@ export interface LoopNodeDefinition {
    */
   readonly timeout?: number | null | undefined;
   /**
-   * If `none`, only the `retry` and `timeout` given here apply. Default: missing values come from the action or the
+   * Limit of how many attempts run at once or start in a time: options for a limit of this node, a `limit()` that nodes
+   * and actions share, or the name of one in the registry. `null` turns the limit off. Default: the limit of the
+   * orchestrator.
+   */
+  readonly limit?: LimitOption<[value: never, data: never]> | string | null | undefined;
+  /**
+   * If `none`, only the `retry`, `timeout` and `limit` given here apply. Default: missing values come from the action or the
    * orchestrator.
    */
   readonly policies?: 'none' | undefined;
@@ -303,10 +310,10 @@ export interface WorkflowDefinition {
 export type Implementation = LoopNodeClass | LoopNodeFunction<never, unknown>;
 
 /**
- * Implementations of nodes by name. A node that is defined as data refers to its implementation with `uses`. The
- * registry of a loop takes precedence over the registry of the `WorkflowOrchestrator`.
+ * Implementations of nodes, and limits, by name. A node that is defined as data refers to its implementation with
+ * `uses`, and to a limit with `limit`. The registry of a loop takes precedence over that of the `WorkflowOrchestrator`.
  */
-export type LoopRegistry = Readonly<Record<string, Implementation>>;
+export type LoopRegistry = Readonly<Record<string, Implementation | Limit>>;
 
 /**
  * The code that a loop needs besides its definition: implementations of nodes, and the orchestrator that calls them.

@@ -1,3 +1,4 @@
+import { readLimit } from '../kernel/limit.js';
 import { policyReaders, readWithoutDefaults } from '../kernel/policy.js';
 import { ValidationError } from '../shared/errors.js';
 import {
@@ -104,6 +105,13 @@ export const settingsReaders = {
 
 export const readLoopSettings = anObjectOf<LoopSettings>(settingsReaders);
 
+/** Validates the limit of a node, and returns it unchanged. */
+const aNodeLimit: Reader = (value, field) => {
+  if (typeof value === 'string') return aName(value, field);
+  if (value !== null) readLimit(value, field);
+  return value;
+};
+
 const readNodeFields = anObjectOf<LoopNodeDefinition>({
   id: aName,
   kind: oneOf(...kinds),
@@ -111,6 +119,7 @@ const readNodeFields = anObjectOf<LoopNodeDefinition>({
   options: aValue('a plain object', isPlainObject),
   retry: policyReaders.retry,
   timeout: orNoLimit(aLimit),
+  limit: aNodeLimit,
   policies: readWithoutDefaults,
   onError: readErrorPolicy,
   maxInFlight: aConcurrency,

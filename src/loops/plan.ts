@@ -1,3 +1,4 @@
+import { AnyLimit, type Limit, readLimit } from '../kernel/limit.js';
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import { aName, anObjectOf, aValue } from '../shared/validate.js';
 import type {
@@ -29,6 +30,8 @@ export interface PlannedNode {
   readonly definition: LoopNodeDefinition;
   /** The function or class of the node. */
   readonly implementation: Implementation;
+  /** The limits of the node, over all lives of the loop. `null` for none. Undefined: those of the defaults. */
+  readonly limit: readonly Limit[] | null | undefined;
   /** The nodes that receive the output, in the order of their edges. */
   readonly next: readonly PlannedNode[];
 }
@@ -148,7 +151,8 @@ function plannedOf(loopId: string, node: LoopNodeDefinition, source: LoopSource,
   }
   const overflow = overflowOf(node);
   const definition = overflow === undefined ? node : { ...node, overflow };
-  return { id, kind, definition, implementation: implementation as Implementation, next: [] };
+  const limit = limitOf(node, source, fault);
+  return { id, kind, definition, implementation: implementation as Implementation, limit, next: [] };
 }
 
 /** Reads `overflow` under its current or former name, and returns the current value. */
@@ -157,7 +161,16 @@ function overflowOf({ overflow, whenFull }: LoopNodeDefinition): NodeOverflow | 
   return whenFull === 'drop' ? 'drop-newest' : (overflow ?? whenFull);
 }
 
-function implementationOf({ id, kind, uses }: LoopNodeDefinition, source: LoopSource): Implementation | undefined {
+function limitOf({ id, limit }: LoopNodeDefinition, { registry = {} }: LoopSource, fault: (message: string) => void) {
+  if (limit === undefined || limit === null) return limit;
+  if (typeof limit !== 'string') return readLimit(limit, `limit of "${id}"`);
+  const found = Object.hasOwn(registry, limit) ? registry[limit] : undefined;
+  if (found instanceof AnyLimit) return [found];
+  fault(`node "${id}" has the limit "${limit}", which is not a limit() in the registry`);
+  return undefined;
+}
+
+function implementationOf({ id, kind, uses }: LoopNodeDefinition, source: LoopSource): unknown {
   const own = source.implementations.get(id);
   if (own !== undefined) return own;
   if (uses !== undefined) return Object.hasOwn(source.registry ?? {}, uses) ? source.registry?.[uses] : undefined;

@@ -58,6 +58,7 @@ export function ofEnd({ status, error }: AnyRecord): Attributes {
 export function ofTaskEnd(record: TaskRecord): Attributes {
   const attributes = ofEnd(record);
   attributes['orchestrator.task.attempts'] = record.attempts;
+  if (record.waited > 0) attributes['orchestrator.task.waited'] = record.waited / 1000;
   if (record.isRetried || record.previousAttempts > 0) {
     attributes['orchestrator.task.attempt'] = record.previousAttempts + record.attempts;
   }

@@ -51,6 +51,18 @@ describe('the picture of the running work', () => {
     expect(drawn(model, 3_600).at(-1)).toBe('  └ ◌ fetchRadar   3.2 s  attempt 2 of 3 · after 503 Service Unavailable');
   });
 
+  it('shows that a task waits for a place of its limit', () => {
+    const { model, process } = modelWith();
+    const record = taskRecord('ask');
+    const task = model.begin('task', record, process, 0);
+    record.isWaiting = true;
+    expect(drawn(model, 1_000).at(-1)).toBe('└ ◌ ask   1.0 s  waits for a place');
+    model.retry(task, retryIn(100, 500));
+    expect(drawn(model, 1_000).at(-1)).toBe('└ ↻ ask   1.0 s  attempt 2 of 3 · waits for a place');
+    record.isWaiting = false;
+    expect(drawn(model, 1_000).at(-1)).not.toContain('waits');
+  });
+
   it('turns the spinner with time', () => {
     const { model } = modelWith();
     expect([0, 79, 80, 160, 800].map((now) => texts(frame(model, size, moment(now)))[0]?.[0])).toEqual([

@@ -1,6 +1,6 @@
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-node';
-import { AbortError, Orchestrator } from 'orchestrator';
+import { AbortError, limit, Orchestrator } from 'orchestrator';
 import { Flow } from 'orchestrator/flow';
 import { startTelemetry } from 'orchestrator/telemetry';
 import { describe, expect, it } from 'vitest';
@@ -49,6 +49,18 @@ describe('spans', () => {
     });
     const all = spans().map(({ name, attributes, events, status }) => ({ name, attributes, events, status }));
     expect(JSON.stringify(all)).not.toContain('hidden');
+  });
+
+  it('say how long a task has waited for a place of its limit, if it has', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const shared = limit({ rate: 1, per: 30 });
+    const orchestrator = new Orchestrator({ limit: shared });
+    await Promise.all(['first', 'second'].map((name) => orchestrator.action(() => name, { name })()));
+    await settled();
+    expect(spanOf(spans(), 'first').attributes).not.toHaveProperty('orchestrator.task.waited');
+    const waited = spanOf(spans(), 'second').attributes['orchestrator.task.waited'];
+    expect(waited).toBeGreaterThan(0.02);
   });
 
   it('have the spans of libraries inside as children, and are children of the surrounding span', async () => {

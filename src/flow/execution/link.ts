@@ -1,4 +1,5 @@
 import { defineWork } from '../../kernel/action.js';
+import { AnyLimit, readLimit } from '../../kernel/limit.js';
 import { noPolicies, type OwnPolicies, policyReaders } from '../../kernel/policy.js';
 import type { Work } from '../../kernel/task.js';
 import {
@@ -59,6 +60,8 @@ const batchParams = { items: aName, concurrency: aConcurrency, failFast: aBoolea
 class Linker {
   readonly #faults: Fault[] = [];
   readonly #inputs = new Map<string, Source>();
+  /** The limits of nodes that are data. `null` switches the default off. */
+  readonly #limits = new Map<string, readonly AnyLimit[] | null>();
   readonly #conditions = new Map<EdgeDefinition, EdgeFunction>();
   readonly #transforms = new Map<EdgeDefinition, EdgeFunction>();
   readonly #flows = new Map<string, () => LinkedFlow>();
@@ -97,6 +100,7 @@ class Linker {
       const source = node.inputs === undefined ? undefined : this.#source(node.id, 'inputs', node.inputs);
       if (source !== undefined) this.#inputs.set(node.id, source);
       this.#check(node);
+      this.#checkLimit(node);
       const flow = this.#targets.flowBehind(node);
       if (flow !== undefined) this.#flows.set(node.id, flow);
     }
@@ -126,6 +130,16 @@ class Linker {
       default:
         this.#targets.of(node);
     }
+  }
+
+  #checkLimit({ id, config }: NodeDefinition): void {
+    const limit = config?.limit;
+    if (limit === undefined) return;
+    const found: unknown = typeof limit === 'string' ? this.#targets.registered(limit) : limit;
+    if (found === null) this.#limits.set(id, null);
+    else if (typeof limit !== 'string' || found instanceof AnyLimit)
+      this.#limits.set(id, readLimit(found, 'config.limit'));
+    else this.#fault(id, `config.limit of "${id}": "${limit}" is not a limit() in the registry`);
   }
 
   #checkSleep(node: NodeDefinition): void {
@@ -181,10 +195,11 @@ class Linker {
   #work(node: NodeDefinition): Work {
     const { core, policies: defaults } = this.toolbox;
     const target = this.#targets.of(node) as AnyFunction | Node;
-    const { retry, timeout, policies } = node.config ?? {};
+    const { retry, timeout, limit, policies } = node.config ?? {};
     const own = this.options.policies.get(node.id);
-    if (own !== undefined || retry !== undefined || timeout !== undefined || policies !== undefined) {
-      return workOf(target, core, own ?? readPolicies({ retry, timeout }), policies ?? defaults);
+    if ([own, retry, timeout, limit, policies].some((given) => given !== undefined)) {
+      const data = () => ({ ...readPolicies({ retry, timeout }), limit: this.#limits.get(node.id) });
+      return workOf(target, core, own ?? data(), policies ?? defaults);
     }
     const known = this.#works.get(target) ?? workOf(target, core, {}, defaults);
     this.#works.set(target, known);

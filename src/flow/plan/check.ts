@@ -1,3 +1,4 @@
+import { aLimitAsData } from '../../kernel/limit.js';
 import { policyReaders, readWithoutDefaults } from '../../kernel/policy.js';
 import { cut } from '../../shared/text.js';
 import { aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../shared/validate.js';
@@ -41,6 +42,7 @@ const configReaders: Record<keyof NodeConfig, Reader> = {
   fallback: aName,
   retry: policyReaders.retry,
   timeout: policyReaders.timeout,
+  limit: aLimitAsData,
   policies: readWithoutDefaults,
   maxVisits: aConcurrency,
 };

@@ -37,7 +37,7 @@ export function fixedNode(node: NodeDefinition): NodeDefinition {
     ...node,
     ...(isPlainObject(params) && { params: frozen(params, ['outputs']) }),
     ...(isPlainObject(inputs) && { inputs: frozen(inputs) as NodeDefinition['inputs'] }),
-    ...(isPlainObject(config) && { config: frozen(config, ['retry', 'timeout']) }),
+    ...(isPlainObject(config) && { config: frozen(config, ['retry', 'timeout', 'limit']) }),
   });
 }
 

@@ -1,5 +1,6 @@
 import { sourceOf } from '../../kernel/action.js';
 import { failureOf } from '../../kernel/errors.js';
+import type { AnyLimit } from '../../kernel/limit.js';
 import { noPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
 import type { RetryOptions } from '../../kernel/retry.js';
 import type { AnyFunction } from '../../shared/validate.js';
@@ -69,11 +70,12 @@ export class Nodes {
  * Returns the policies of a node. The settings of the node override the settings of its action or, if the node is not
  * an action, the settings of the orchestrator.
  */
-function policiesOf({ definition, implementation }: PlannedNode, { core, policies }: Bench): Policies {
+function policiesOf({ definition, implementation, limit }: PlannedNode, { core, policies }: Bench): Policies {
   const { retry, timeout } = definition;
   const own = {
     retry: retry as RetryOptions | null | undefined,
     timeout: typeof timeout === 'number' ? { attempt: timeout } : timeout,
+    limit: limit as readonly AnyLimit[] | null | undefined,
   };
   if (definition.policies === 'none') return overDefaults(own, noPolicies);
   const source = sourceOf(implementation as AnyFunction);

@@ -61,8 +61,8 @@ export class NodeRunner {
       const { calls, errors, retries, dropped, state, error } = before;
       Object.assign(this, { calls, errors, retries, dropped, state, error });
     }
-    const { retry, timeout, policy } = bench.policies;
-    this.#hasPolicies = isRetried(retry) || Object.keys(timeout).length > 0 || policy !== undefined;
+    const { retry, timeout, policy, limit } = bench.policies;
+    this.#hasPolicies = isRetried(retry) || Object.keys(timeout).length > 0 || (policy ?? limit) !== undefined;
     this.#definition = this.#define((data) => this.#attempt(data));
   }
 

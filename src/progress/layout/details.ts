@@ -80,11 +80,13 @@ export function problemSoFar({ live, kind, begun, inner, counts }: Tally): Detai
   return problem === undefined ? [] : [problemLine(problem)];
 }
 
-/** Describes the retries of a running task. */
+/** Describes the retries of a running task, and its wait for a place of a limit. */
 export function runningDetails(activity: Activity, now: number): Details {
-  const { retry } = activity;
-  if (retry === undefined) return [];
+  const { retry, record } = activity;
+  const waiting: Details = (record as TaskRecord).isWaiting ? [[span('waits for a place', 'yellow')]] : [];
+  if (retry === undefined) return waiting;
   const attempt = `attempt ${retry.attempt + 1}${retry.most === Infinity ? '' : ` of ${retry.most}`}`;
+  if (waiting.length > 0) return [[span(attempt, 'yellow')], ...waiting];
   if (!activity.isWaiting) return [[span(attempt, 'yellow')], [span(`after ${retry.problem}`, 'dim')]];
   return [[span(`${attempt} in ${formatRemaining(retry.due - now)}`, 'yellow')], problemLine(retry.problem)];
 }

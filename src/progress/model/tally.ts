@@ -189,7 +189,7 @@ export class Activity {
     readonly began: number,
   ) {}
 
-  /** If true, the task is waiting for its next attempt. */
+  /** If true, the task is waiting for its next attempt, after a failed one. */
   get isWaiting(): boolean {
     return this.retry !== undefined && (this.record as TaskRecord).attempts <= this.retry.attempt;
   }
