@@ -1,5 +1,7 @@
 import { ExponentialBackoff, handleAll, retry, TimeoutStrategy, timeout, wrap } from 'cockatiel';
 import { Effect, Schedule } from 'effect';
+import pLimit from 'p-limit';
+import PQueue from 'p-queue';
 import pRetry from 'p-retry';
 import pTimeout from 'p-timeout';
 
@@ -15,6 +17,19 @@ const retryOptions = { retries, minTimeout };
 export const withPRetry = (fn) => (left, right) => pRetry(() => fn(left, right), retryOptions);
 
 export const withBarePRetry = (fn) => (left, right) => pRetry(() => fn(left, right));
+
+/** The same limit for all: five at once, and more in a second than there are calls. */
+export const limits = { concurrency: 5, rate: 1e9, per: 1_000 };
+
+export function withPLimit(fn) {
+  const limit = pLimit(limits.concurrency);
+  return (left, right) => limit(() => fn(left, right));
+}
+
+export function withPQueue(fn) {
+  const queue = new PQueue({ concurrency: limits.concurrency, intervalCap: limits.rate, interval: limits.per });
+  return (left, right) => queue.add(() => fn(left, right));
+}
 
 export const withPTimeout = (fn) => (left, right) => pTimeout(fn(left, right), { milliseconds });
 

@@ -3,12 +3,15 @@ import pMap from 'p-map';
 import { Orchestrator } from '../dist/index.js';
 import { floor, insideFloor } from './floor.mjs';
 import {
+  limits,
   milliseconds,
   minTimeout,
   retries,
   withBarePRetry,
   withCockatiel,
   withEffect,
+  withPLimit,
+  withPQueue,
   withPRetry,
   withPRetryAndPTimeout,
   withPTimeout,
@@ -85,6 +88,12 @@ function singleCalls() {
     timeout: [
       { name: 'action with timeout', call: plain.action(add, { timeout }) },
       { name: 'p-timeout', call: withPTimeout(add), against: 'action with timeout' },
+    ],
+    'limit with room': [
+      { name: 'action with a limit', call: plain.action(add, { limit: { concurrency: limits.concurrency } }) },
+      { name: 'action with concurrency and rate', call: plain.action(add, { limit: limits }) },
+      { name: 'p-limit', call: withPLimit(add), against: 'action with a limit', target: { above: 1 } },
+      { name: 'p-queue', call: withPQueue(add), against: 'action with concurrency and rate', target: { above: 1 } },
     ],
     'retry and timeout': [
       { name: 'action with both', call: plain.action(add, { retry, timeout }) },
