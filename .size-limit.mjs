@@ -22,6 +22,7 @@ export default [
   entry('orchestrator/distributed', 'dist/distributed/index.js', '120.5 kB'),
   entry('orchestrator/distributed/engine', 'dist/distributed/engine/index.js', '5 kB'),
   entry('orchestrator/distributed/testing', 'dist/distributed/testing/index.js', '105 kB'),
+  entry('orchestrator/limits', 'dist/limits/index.js', '9 kB'),
   entry('orchestrator/loops', 'dist/loops/index.js', '48 kB'),
   entry('orchestrator/telemetry', 'dist/telemetry/index.js', '10.4 kB'),
   entry('orchestrator/progress', 'dist/progress/index.js', '14 kB'),

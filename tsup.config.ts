@@ -9,6 +9,7 @@ export default defineConfig({
     'distributed/index': 'src/distributed/index.ts',
     'distributed/engine/index': 'src/distributed/engine/index.ts',
     'distributed/testing/index': 'src/distributed/testing/index.ts',
+    'limits/index': 'src/limits/index.ts',
     'loops/index': 'src/loops/index.ts',
     'telemetry/index': 'src/telemetry/index.ts',
     'progress/index': 'src/progress/index.ts',

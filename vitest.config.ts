@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^orchestrator$/, replacement: source('index.ts') },
       { find: /^orchestrator\/flow$/, replacement: source('flow/index.ts') },
       { find: /^orchestrator\/distributed$/, replacement: source('distributed/index.ts') },
+      { find: /^orchestrator\/limits$/, replacement: source('limits/index.ts') },
       { find: /^orchestrator\/loops$/, replacement: source('loops/index.ts') },
       { find: /^orchestrator\/telemetry$/, replacement: source('telemetry/index.ts') },
       { find: /^orchestrator\/progress$/, replacement: source('progress/index.ts') },

@@ -14,6 +14,7 @@ const entryPoints = [
   'distributed',
   'distributed/engine',
   'distributed/testing',
+  'limits',
   'loops',
   'telemetry',
   'progress',
@@ -99,6 +100,15 @@ const programs: Readonly<Record<string, { readonly program: string; readonly pri
       };
       print(run());`,
     prints: { logged: true, missing: 'ERR_MISSING_PEER' },
+  },
+  limits: {
+    program: `
+      import { Orchestrator } from 'orchestrator';
+      import { limit, postgresLimits, redisLimits } from 'orchestrator/limits';
+      const stores = [redisLimits('redis://127.0.0.1:1'), postgresLimits('postgres://127.0.0.1:1/x')];
+      const calls = stores.map((store) => new Orchestrator().action(() => 1, { limit: limit({ name: 'n', rate: 1, store }) }));
+      print(Promise.all(calls.map((call) => call().catch(({ code }) => code))));`,
+    prints: ['ERR_MISSING_PEER', 'ERR_MISSING_PEER'],
   },
   progress: {
     program: `

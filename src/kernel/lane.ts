@@ -9,6 +9,36 @@ export interface Rules {
   readonly per: number;
 }
 
+/** The queue and the places of a limit, or of one key of a limit. `Lane` keeps them in memory. */
+export interface Places {
+  /** Number of attempts that have a place. */
+  readonly running: number;
+  /** Number of attempts that wait for a place. */
+  readonly waiting: number;
+  /** If true, the object can be forgotten and made again. */
+  readonly isIdle: boolean;
+  /** Takes a place if that is possible at once. */
+  take(cost: number): boolean;
+  /** Resolves when the place is taken. Rejects with the reason of an abort, and if no place can be had. */
+  wait(cost: number, cancellation: Cancellation): Promise<void>;
+  /** Notes that an attempt has started. */
+  started(cost: number): void;
+  /** Gives a place back. */
+  leave(): void;
+  /** Gives back a place that no attempt has started in. */
+  cancel(cost: number): void;
+  /** Starts nothing for the given milliseconds. */
+  pause(milliseconds: number): void;
+}
+
+/**
+ * Makes the places of a limit.
+ *
+ * @param key - the key, or `undefined` for a limit without keys
+ * @param onIdle - to be called when nothing runs and nothing waits any longer
+ */
+export type MakePlaces = (rules: Rules, key: string | undefined, onIdle?: () => void) => Places;
+
 /** Attempts that started at the same time. */
 interface Start {
   readonly at: number;
@@ -44,7 +74,7 @@ interface Waiter {
  * overtakes it. Queue and window are linked lists, so every step takes constant time. At most one timer runs, and only
  * while attempts wait.
  */
-export class Lane {
+export class Lane implements Places {
   running = 0;
   waiting = 0;
   /** Cost of the attempts in the window, and of those that have a place and have not started yet. */

@@ -12,7 +12,7 @@ import {
   type Reader,
 } from '../shared/validate.js';
 import { LimitError } from './errors.js';
-import { Lane, type Rules } from './lane.js';
+import { Lane, type MakePlaces, type Places, type Rules } from './lane.js';
 import { detached } from './process.js';
 import type { Task } from './task.js';
 
@@ -163,12 +163,17 @@ export class AnyLimit implements Limit {
   readonly number = made++;
   readonly #options: LimitOptions;
   readonly #rules: Rules;
-  readonly #only: Lane | undefined;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #only: Places | undefined;
+  readonly #lanes = new Map<string, Places>();
   /** The timer that forgets keys. */
   #sweep: NodeJS.Timeout | undefined = undefined;
 
-  constructor(options: unknown, field = '') {
+  /** @param make - makes the places. Default: in memory */
+  constructor(
+    options: unknown,
+    field = '',
+    private readonly make: MakePlaces = (rules, _key, onIdle) => new Lane(rules, onIdle),
+  ) {
     if (!isPlainObject(options)) throw invalid(field || 'options', 'options of a limit, or a limit()', options);
     const read = readLimitOptions(options, field);
     const { name, concurrency = Infinity, rate = Infinity, per = 1_000, cost, key, pauseOn } = read;
@@ -181,7 +186,7 @@ export class AnyLimit implements Limit {
     this.name = name;
     this.#options = read;
     this.#rules = { concurrency, rate, per };
-    this.#only = key === undefined ? new Lane(this.#rules) : undefined;
+    this.#only = key === undefined ? make(this.#rules, undefined) : undefined;
   }
 
   get running(): number {
@@ -201,7 +206,7 @@ export class AnyLimit implements Limit {
    *
    * @throws {ValidationError} if the key is neither a string nor a number
    */
-  laneOf({ args }: Task): Lane {
+  laneOf({ args }: Task): Places {
     return this.#only ?? this.#laneAt(this.#keyOf(args));
   }
 
@@ -224,7 +229,7 @@ export class AnyLimit implements Limit {
    *
    * @throws {LimitError} if the queue is full
    */
-  admit({ waiting }: Lane, { name, args }: Task): void {
+  admit({ waiting }: Places, { name, args }: Task): void {
     const { maxQueue = Infinity, key } = this.#options;
     if (waiting >= maxQueue) throw new LimitError(name, this.name, key && this.#keyOf(args), maxQueue);
   }
@@ -236,10 +241,10 @@ export class AnyLimit implements Limit {
     throw invalid('the result of limit.key', 'a string or a number', key);
   }
 
-  #laneAt(key: string): Lane {
+  #laneAt(key: string): Places {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane(this.#rules, () => this.#forget(key));
+      lane = this.make(this.#rules, key, () => this.#forget(key));
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -262,7 +267,7 @@ export class AnyLimit implements Limit {
     if (this.#lanes.size > 0) this.#sweepLater();
   }
 
-  #sum(count: (lane: Lane) => number): number {
+  #sum(count: (lane: Places) => number): number {
     if (this.#only !== undefined) return count(this.#only);
     let sum = 0;
     for (const lane of this.#lanes.values()) sum += count(lane);

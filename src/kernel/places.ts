@@ -1,6 +1,6 @@
 import { isPromiseLike } from '../shared/promise-like.js';
 import { failureOf } from './errors.js';
-import type { Lane } from './lane.js';
+import type { Places } from './lane.js';
 import type { AnyLimit } from './limit.js';
 import type { Scope } from './process.js';
 import { millisecondsOf } from './retry.js';
@@ -9,7 +9,7 @@ import { beginWait, endWait, type Task, type Work } from './task.js';
 /** A place of one attempt in a limit. */
 interface Place {
   readonly limit: AnyLimit;
-  readonly lane: Lane;
+  readonly lane: Places;
   readonly cost: number;
 }
 

@@ -12,13 +12,14 @@ import * as distributed from 'orchestrator/distributed';
 import * as engine from 'orchestrator/distributed/engine';
 import * as testing from 'orchestrator/distributed/testing';
 import * as flow from 'orchestrator/flow';
+import * as limits from 'orchestrator/limits';
 import * as loops from 'orchestrator/loops';
 import * as progress from 'orchestrator/progress';
 import * as telemetry from 'orchestrator/telemetry';
 import { describe, expect, it, vi } from 'vitest';
 import { rejection } from '../support.js';
 
-const entries = { kernel, flow, distributed, engine, testing, loops, telemetry, progress, dashboard };
+const entries = { kernel, flow, distributed, engine, testing, limits, loops, telemetry, progress, dashboard };
 
 /** All error classes that the entry points export, each with its entry point and name. */
 const classes = Object.entries(entries).flatMap(([entry, exported]) =>
@@ -34,7 +35,16 @@ function isErrorClass(value: unknown): boolean {
 describe('OrchestratorError', () => {
   it('is exported, and there are error classes in every entry that has errors', () => {
     const found = new Set(classes.map(([name]) => name.split(':')[0]));
-    expect([...found].sort()).toEqual(['dashboard', 'distributed', 'engine', 'flow', 'kernel', 'loops', 'telemetry']);
+    expect([...found].sort()).toEqual([
+      'dashboard',
+      'distributed',
+      'engine',
+      'flow',
+      'kernel',
+      'limits',
+      'loops',
+      'telemetry',
+    ]);
     expect(classes.length).toBeGreaterThan(35);
   });
 
