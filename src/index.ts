@@ -6,7 +6,14 @@ export type { Action } from './kernel/callable.js';
 export type { ParallelAction, ParallelActions, ParallelArguments } from './kernel/combine.js';
 export type { CurrentTask } from './kernel/current-task.js';
 export type { EachOptions, EachResult, EachResults } from './kernel/each.js';
-export { AbortError, type InterruptedGroup, LimitError, ParallelError, RetryError, TimeoutError } from './kernel/errors.js';
+export {
+  AbortError,
+  type InterruptedGroup,
+  LimitError,
+  ParallelError,
+  RetryError,
+  TimeoutError,
+} from './kernel/errors.js';
 export type {
   FailureEvent,
   GroupRecord,

@@ -37,7 +37,8 @@ describe('limit', () => {
         },
       },
     });
-    expectTypeOf(ask).toEqualTypeOf<(prompt: Prompt, _retries?: number) => Promise<string>>();
+    expectTypeOf(ask).parameters.toEqualTypeOf<[prompt: Prompt, _retries?: number]>();
+    expectTypeOf(ask).returns.toEqualTypeOf<Promise<string>>();
   });
 
   it('does not decide the parameters of the action', () => {
