@@ -13,6 +13,7 @@ import {
 import { type Commit, type CommitAnswer, derivedStores, type Engine } from 'orchestrator/distributed/engine';
 import { conformanceOf } from 'orchestrator/distributed/testing';
 import { Flow, type IExecutor, InMemoryExecutor, Node, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
+import { type LimitStore, limit, postgresLimits } from 'orchestrator/limits';
 import { idle, Loop, to, WorkflowOrchestrator } from 'orchestrator/loops';
 import { type Progress, showProgress } from 'orchestrator/progress';
 import { logTo, startTelemetry, type Telemetry } from 'orchestrator/telemetry';
@@ -72,3 +73,8 @@ export const stopLog: () => void = logTo(console);
 export const telemetry: Promise<Telemetry> = startTelemetry();
 export const dashboard: Dashboard = createDashboard({ distributed: fleet, loops: workflow });
 export const answer: Promise<Response> = dashboard.fetch(new Request('http://localhost/'));
+
+export const store: LimitStore = postgresLimits('postgres://127.0.0.1:1/none');
+export const shared = new Orchestrator().action('ask', async (prompt: string) => prompt, {
+  limit: limit({ name: 'api', rate: 10, store }),
+});

@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const orchestrator = new Orchestrator({
     retry: { retries: 2, minTimeout: 1, onFailedAttempt: (failure) => void failures.push(failure) },
   });
-  const length = orchestrator.action((text: string) => text.length);
+  const length = orchestrator.action('length', (text: string) => text.length);
   const refused = orchestrator.action(() => Promise.reject(new Refused('declined')), { name: 'refused' });
   const both: Promise<[number, string]> = orchestrator.parallel([length, () => 'two'])('one');
   assert.deepEqual(await both, [3, 'two']);

@@ -22,6 +22,7 @@ import {
 import { createDashboard, serveDashboard } from 'orchestrator/dashboard';
 import { DistributedWorker, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { BlueprintError, FileCheckpointStore, Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
+import { limit, redisLimits } from 'orchestrator/limits';
 import { done, Loop, lmdbStore, WorkflowOrchestrator } from 'orchestrator/loops';
 import { showProgress } from 'orchestrator/progress';
 import { logTo, startTelemetry } from 'orchestrator/telemetry';
@@ -155,6 +156,8 @@ for (const pool of ['thread', 'process']) {
   assert.deepEqual([numbers, abandoned, messages], [[2, 4, 6, 8, 10, 12, 14, 16, 18, 20].slice(0, next), 0, 0]);
   await workflow.close();
 }
+const shared = limit({ name: 'api', concurrency: 1, store: redisLimits('redis://127.0.0.1:1') });
+await assert.rejects(orchestrator.action(() => 1, { limit: shared })(), /npm install ioredis/);
 const clocked = new Loop('clocked', { schedule: { cron: '* * * * *' } }).producer('tick', () => 1);
 await assert.rejects(new WorkflowOrchestrator().load({ loops: [clocked] }).start(), /npm install croner/);
 await assert.rejects(

@@ -1,13 +1,7 @@
 import { createEventSource, type EventSourceClient } from 'eventsource-client';
 import type { Connection, News } from './news.js';
 
-/**
- * A connection to the server's stream. It is reopened when different runs are watched, and when it is lost. The delay
- * before it is reopened is short at first and doubles with each failure, up to 5 seconds.
- *
- *     connecting ─► live ─► reconnecting ─► live
- *          └────────────┴► unauthorized (until it is reopened)
- */
+/** Maximum delay before the connection is reopened, in milliseconds. */
 const longestDelay = 5_000;
 /**
  * Milliseconds of silence after which the connection counts as lost. The server sends something at least every 15
@@ -29,6 +23,13 @@ export interface SourceOptions {
   readonly tell: (news: News) => void;
 }
 
+/**
+ * A connection to the server's stream. It is reopened when different runs are watched, and when it is lost. The delay
+ * before it is reopened is short at first and doubles with each failure, up to 5 seconds.
+ *
+ *     connecting ─► live ─► reconnecting ─► live
+ *          └────────────┴► unauthorized (until it is reopened)
+ */
 export class Source {
   #state: Connection = 'connecting';
   #runs: readonly string[] = [];

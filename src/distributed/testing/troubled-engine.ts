@@ -113,7 +113,7 @@ export class TroubledEngine {
     return this.#program.toString();
   }
 
-  /** Returns the engine with listeners and handlers whose calls may go wrong. */
+  /** Wraps the listeners and job handlers that the engine is given, so that faults can be injected into their calls. */
   #heard(engine: Engine): Engine {
     const told = (listener: (change: StatusChange) => void) => (change: StatusChange) => {
       // A notification may be lost, so its failure is ignored.

@@ -122,7 +122,8 @@ async function sizeOf(directory: string): Promise<number> {
 async function probe(directory: string, bytes: number, at: number): Promise<void> {
   const path = `${directory}/data.mdb.room`;
   const content = Buffer.alloc(Math.min(bytes, longestProbe));
-  // Windows would fill the gap with data, and has no file size limit.
+  // On Windows, the probe starts at offset 0: the space before a higher offset would be filled on disk, and there is no
+  // file size limit to test.
   const position = process.platform === 'win32' ? 0 : at + bytes - content.length;
   try {
     const file = await open(path, 'w');
