@@ -51,52 +51,53 @@ export interface ActionOptions<
   /** Name of the action's tasks, in hooks, errors and telemetry. Default: the function's name, or `anonymous`. */
   readonly name?: string | undefined;
   /**
-   * If `none`, the orchestrator's default policies do not apply, only the policies in these options. Use `none` for an
-   * action that calls other actions, which have the defaults already. Default: options that are missing here come from
+   * `none` ignores the orchestrator's default policies, so only the policies in these options apply. Use `none` for an
+   * action that calls other actions to which the defaults already apply. Default: options missing here are taken from
    * the orchestrator.
    */
   readonly policies?: 'none' | undefined;
   /**
-   * A function or an action that gives the result if the task has failed after all its retries, or a list of them that
-   * are tried in order. They receive the arguments of the call, so that an action with the same parameters fits as it
-   * is; a plain function finds the failure in `this.error`. A fallback that is an action is a task of its own. An abort
-   * from outside, by the signal of the run or a failing sibling, is not answered. If all fail, the task fails with the
-   * last error, whose `suppressed` lists the earlier ones. `null` for none. Default: none.
+   * A function or an action that provides the result if the task has failed after all its retries, or a list of
+   * fallbacks to try in order. A fallback receives the arguments of the call, so an action with the same parameters can
+   * be used unchanged. A plain function finds the failure in `this.error`; an action runs as a task of its own.
+   * Fallbacks do not handle an abort from outside, by the signal of the run or by a failing sibling. If all fallbacks
+   * fail, the task fails with the last error, whose `suppressed` lists the earlier errors. `null` for none. Default:
+   * none.
    */
   readonly fallback?: Instead | undefined;
   /**
-   * Decides if a failure is answered by the next fallback. If it throws, the task fails with that error. `null` for
-   * every failure. Default: every failure.
+   * Returns true if the next fallback should handle a failure. If the function throws, the task fails with the thrown
+   * error. `null` for every failure. Default: every failure.
    */
   readonly fallbackOn?: ((error: Error) => boolean) | null | undefined;
   /**
-   * Makes equal calls one call. `true` for equal calls in flight, `'run'` for all equal calls of one run, milliseconds
-   * for which a result is kept, or an object of these and other options. The function is called once, in a run of its
-   * own (with `'run'`, in the run of its callers). Each call remains a task with its own hooks. All calls get the same
-   * object as result. `null` or `false` for none. Default: none.
+   * Combines equal calls into one. `true` combines equal calls in flight, `'run'` all equal calls of one run, and a
+   * number keeps each result for that many milliseconds; an object sets these and other options. The function is called
+   * once, in a run of its own (or, with `'run'`, in the run of its callers). Each call remains a task with its own
+   * hooks. All calls receive the same object as their result. `null` or `false` for none. Default: none.
    */
   readonly share?: boolean | 'run' | number | ShareOptions<Args> | null | undefined;
 }
 
 /**
- * The arguments of an action, as a type of its options. Keeps TypeScript from inferring the arguments from the options,
- * so that they follow from the function alone.
+ * The arguments of an action, for the type of its options. Keeps TypeScript from inferring the arguments from the
+ * options, so that they are inferred from the function alone.
  */
 export type Same<Args extends readonly unknown[]> = Args extends infer Given extends readonly unknown[] ? Given : never;
 
-/** Named work that tasks are created from. */
+/** Named work from which tasks are created. */
 export interface Definition {
   readonly core: Core;
   readonly name: string;
   /** The function with its policies. */
   readonly work: Work;
-  /** Number of tasks that were followed although nobody had asked for them. */
+  /** Number of tasks that got a scope of their own before anything had read `orchestrator.task`. */
   followed: number;
-  /** The function with its policies and with middleware, for an observed task. */
+  /** The function with its policies and middleware, for an observed task. */
   readonly observed: (record: RunningTask, scope: Scope, self?: unknown) => unknown;
 }
 
-/** The function and the policies that an action was created from. */
+/** The function and the policies from which an action was created. */
 interface Source {
   readonly core: Core;
   readonly fn: AnyFunction;
@@ -122,7 +123,7 @@ const readActionOptions = anObjectOf<ActionOptions, Read>({
   share: orNone(readShare),
 });
 
-/** The policies of an action: its own options over the defaults, unless `policies` is `'none'`. */
+/** Returns the policies of an action: its own options over the defaults, unless `policies` is `'none'`. */
 function policiesOf(read: Read, defaults: Policies): Policies {
   return overDefaults(read, read.policies === 'none' ? noPolicies : defaults);
 }
@@ -130,7 +131,8 @@ function policiesOf(read: Read, defaults: Policies): Policies {
 /**
  * Wraps a function as an action.
  *
- * @param name - the name that was given before the function. Default: the name of the options, or of the function
+ * @param name - the name passed before the function. Default: the name from the options or, without that, of the
+ *   function
  */
 export function defineAction(
   core: Core,
@@ -173,7 +175,7 @@ function called(definition: Definition): AnyFunction {
   };
 }
 
-/** Answers calls that nothing observes from the results that are kept, without a task. */
+/** Wraps a shared action so that unobserved calls can be answered from the kept results, without creating a task. */
 function calledOnce(definition: Definition, sharing: Sharing): AnyFunction {
   const { core } = definition;
   return function (this: unknown, ...args: unknown[]) {
@@ -186,15 +188,15 @@ function calledOnce(definition: Definition, sharing: Sharing): AnyFunction {
   };
 }
 
-/** If true, hooks or subscribers observe processes. */
+/** Returns true if hooks or subscribers observe processes. */
 function isRunSeen({ hooks: { onProcessBegin, onProcessCompletion } }: Core): boolean {
   return onProcessBegin.length + onProcessCompletion.length > 0 || isWatched(processChannel);
 }
 
 /**
- * Makes the innermost stage of a task: one attempt, which calls the function with the task's arguments.
+ * Creates the innermost stage of a task: one attempt, which calls the function with the task's arguments.
  *
- * @param action - the name of the action that stubs know the function by, if any
+ * @param action - the name of the action under which stubs are looked up, if any
  */
 export function callOf(fn: AnyFunction, action?: string): Work {
   return (task, { cancellation }) => {
@@ -206,17 +208,17 @@ export function callOf(fn: AnyFunction, action?: string): Work {
   };
 }
 
-/** Returns the function that stands in for that of an action, or the function itself. */
+/** Returns the stub for an action, or else the function itself. */
 function stubbed({ stubs }: Core, fn: AnyFunction, action: string | undefined): AnyFunction {
   return (action !== undefined && stubs?.get(action)) || fn;
 }
 
-/** Returns the function of an action for callers that make no task of it, such as nodes. Stubs apply to it. */
+/** Returns the function of an action, with stubs applied, for callers that create no task for it, such as nodes. */
 export function functionOf({ core, fn, name }: Source): AnyFunction {
   return (...args) => stubbed(core, fn, name)(...args);
 }
 
-/** Gives work a name, so that tasks can be created from it. */
+/** Gives a name to work, so that tasks can be created from it. */
 export function defineWork(core: Core, name: string, work: Work): Definition {
   const observed = (record: RunningTask, scope: Scope, self?: unknown) => {
     const { use } = core.hooks;
@@ -229,12 +231,15 @@ export function defineWork(core: Core, name: string, work: Work): Definition {
 }
 
 /**
- * Number of tasks of an action that are followed before anybody has read `orchestrator.task`. A scope for each task
- * costs more than the rest of a task (on Node 24), so programs that never ask must not pay for it.
+ * Maximum number of tasks per action that get a scope of their own before anything has read `orchestrator.task`. On
+ * Node 24, a separate scope costs more than the rest of a task, so programs that never read the task must not pay for
+ * it.
  */
 export const mostFollowed = 1_000;
 
-/** If true, somebody may ask for the next task of this work, and its code has to find it. */
+/**
+ * Returns true if the next task of this work needs a scope of its own, because its code may read `orchestrator.task`.
+ */
 function isFollowed(definition: Definition): boolean {
   if (definition.core.isAsked) return true;
   if (definition.followed === mostFollowed) return false;
@@ -242,7 +247,7 @@ function isFollowed(definition: Definition): boolean {
   return true;
 }
 
-/** Calls the work of a task, in a scope of its own if somebody may ask for the task at hand. */
+/** Calls the work of a task, in a scope of its own if its code may read `orchestrator.task`. */
 function start(definition: Definition, task: Task, scope: Scope, work: Work): unknown {
   return isFollowed(definition) ? follow(task, work) : work(task, scope);
 }
@@ -255,7 +260,7 @@ export function newTask(
   record?: RunningTask,
 ): Task {
   const { process, cancellation } = scope;
-  // The scope of a task around it is left out, so that tasks that start each other make no chain.
+  // Skips the scope of a surrounding task, so that tasks that start each other do not form a chain.
   const outer = scope.core === core ? scope.outer : scope;
   return {
     process,
@@ -273,7 +278,7 @@ export function newTask(
   };
 }
 
-/** If true, hooks, middleware or subscribers observe tasks. */
+/** Returns true if hooks, middleware or subscribers observe tasks. */
 export function isSeen({ hooks }: Core): boolean {
   return hooks.seeTasks || retryChannel.hasSubscribers || isWatched(taskChannel);
 }
@@ -297,7 +302,7 @@ export function perform(definition: Definition, args: unknown[], self?: unknown)
   }
 }
 
-/** Runs a task in the given process. If nothing has to be awaited, the result is returned, or thrown, synchronously. */
+/** Runs a task in the given process. If nothing has to be awaited, returns the result, or throws, synchronously. */
 export function performIn(
   definition: Definition,
   args: unknown[],
@@ -317,8 +322,8 @@ export function performIn(
 }
 
 /**
- * Runs a task for a caller whose scope has ended: in the innermost surrounding scope that is still open, or in a new
- * run.
+ * Runs a task for a caller whose scope has ended. The task belongs to the innermost surrounding scope that is still
+ * open, or else to a new run.
  */
 function performOutside(definition: Definition, args: unknown[], self: unknown, closed: Scope): Promise<unknown> {
   const scope = openScope(closed);
@@ -331,7 +336,7 @@ function performAlone(definition: Definition, args: unknown[], self: unknown): P
   return run(definition.core, () => perform(definition, args, self));
 }
 
-/** Runs a task that nothing observes. It needs no record. */
+/** Runs a task that nothing observes and that therefore needs no record. */
 async function carryOut(
   definition: Definition,
   args: unknown[],

@@ -5,7 +5,7 @@ import type { Policies } from './policy.js';
 import type { Core } from './process.js';
 
 /**
- * The functions given to `orchestrator.actions`, by the names of the actions.
+ * The functions passed to `orchestrator.actions`, by the names of the actions.
  *
  * @example
  * const functions: ActionFunctions = { double: (n: number) => n * 2 };
@@ -18,7 +18,7 @@ export type Actions<Functions extends ActionFunctions> = {
   readonly [Key in keyof Functions]: Action<Parameters<Functions[Key]>, Awaited<ReturnType<Functions[Key]>>>;
 };
 
-/** Wraps the functions of an object as actions that are named by their keys. */
+/** Wraps the functions of an object as actions named by their keys. */
 export function defineActions(core: Core, defaults: Policies, functions: unknown, options: ActionOptions = {}): object {
   if (!isPlainObject(functions)) throw invalid('actions', 'a plain object of functions', functions);
   if (options?.name !== undefined) throw invalid('name', 'left out, because the keys name the actions', options.name);

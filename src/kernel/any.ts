@@ -19,9 +19,9 @@ export interface AnyOptions {
   /** Name of the group in progress output, traces and errors. Default: `any`. */
   readonly name?: string | undefined;
   /**
-   * Milliseconds from the start of an action to the start of the next, up to 2147483647. The next action starts at once
-   * if the one that started last fails earlier. Infinity starts an action only after a failure. Default: 0, all start
-   * at once.
+   * Delay from the start of one action to the start of the next, in milliseconds, up to 2147483647. If the most
+   * recently started action fails earlier, the next starts at once. With Infinity, an action starts only after a
+   * failure. Default: 0, all actions start at once.
    */
   readonly stagger?: number | undefined;
   /**
@@ -58,7 +58,7 @@ export function defineAny(core: Core, actions: unknown, options: unknown = {}): 
   };
 }
 
-/** The surroundings that the calls of one group share. */
+/** The context that the calls of one group share. */
 interface Place {
   readonly scope: Scope;
   readonly name: string;
@@ -67,8 +67,8 @@ interface Place {
 }
 
 /**
- * Resolves with the first success, and aborts the other calls. Each call has a cancellation of its own, so the signal
- * of the winner keeps following the run only.
+ * Resolves with the first success and aborts the other calls. Each call has a cancellation of its own, so the winner's
+ * signal is not aborted with the other calls and keeps following the run.
  */
 async function firstOf(
   calls: readonly AnyFunction[],

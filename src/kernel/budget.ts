@@ -20,7 +20,7 @@ export interface RetryBudgetOptions {
 
 const readBudgetOptions = anObjectOf<RetryBudgetOptions>({ ratio: aFinite, minPerSecond: aFinite }, 'ratio');
 
-/** Validates a budget. A budget that was read before is returned unchanged, so whoever shares it keeps sharing it. */
+/** Validates a budget. A validated budget is returned unchanged, so that its users keep sharing it. */
 export function readBudget(value: unknown, field: string): RetryBudget {
   return value instanceof RetryBudget ? value : new RetryBudget(readBudgetOptions(value, field));
 }
@@ -33,13 +33,13 @@ export function budgetOf({ budget }: { readonly budget?: unknown }): RetryBudget
 /** Length of the window, in seconds. */
 const span = 10;
 
-/** Counts the calls and the retries of the last ten seconds, by second. */
+/** Counts the calls and the retries in each of the last ten seconds. */
 export class RetryBudget implements RetryBudgetOptions {
   readonly ratio: number;
   readonly minPerSecond: number;
   readonly #calls: number[] = new Array(span).fill(0);
   readonly #retries: number[] = new Array(span).fill(0);
-  /** The latest second that was counted. On the monotonic clock. */
+  /** The latest second in which a call or a retry was counted, on the monotonic clock. */
   #latest = 0;
 
   constructor({ ratio = 0.2, minPerSecond = 10 }: RetryBudgetOptions) {
@@ -53,7 +53,7 @@ export class RetryBudget implements RetryBudgetOptions {
     this.#calls[at] = (this.#calls[at] as number) + 1;
   }
 
-  /** Takes a retry from the budget. Returns false if none is left. */
+  /** Takes a retry from the budget. Returns false if the budget is used up. */
   take(): boolean {
     const at = this.#index();
     if (sum(this.#retries) + 1 > this.ratio * sum(this.#calls) + this.minPerSecond * span) return false;

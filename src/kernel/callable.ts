@@ -1,7 +1,7 @@
 import type { AnyFunction } from '../shared/validate.js';
 
 /**
- * A function that was wrapped by `orchestrator.action`. It is called like the original function, runs a task with the
+ * A function that was wrapped by `orchestrator.action`. Called like the original function, it runs a task with the
  * action's policies and hooks, and returns a promise of the result.
  *
  * @example
@@ -10,8 +10,8 @@ import type { AnyFunction } from '../shared/validate.js';
 export interface Action<Args extends readonly unknown[] = readonly unknown[], Result = unknown, This = unknown> {
   (this: This, ...args: Args): Promise<Result>;
   /**
-   * Binds the arguments of a call. Returns a function without parameters that makes the call: a task of this action,
-   * with its name and policies. Arguments given to the function are ignored. Its `this` value becomes that of the call.
+   * Binds the arguments of a call. Returns a function without parameters that makes the call as a task of this action,
+   * with its name and policies. The function ignores its own arguments, and passes its `this` value to the call.
    *
    * @example
    * const load = orchestrator.parallel([fetchUser.with('42', true), fetchOrders.with('42')]);
@@ -21,14 +21,14 @@ export interface Action<Args extends readonly unknown[] = readonly unknown[], Re
 }
 
 /**
- * `unknown` for a function with one signature and without type parameters, else `never`. TypeScript keeps type
+ * `unknown` for a function with one signature and without type parameters, otherwise `never`. TypeScript keeps type
  * parameters only in the type of a plain function, so the action of a generic function is typed without `with`.
  */
 export type Concrete<Fn, Args extends readonly unknown[], Result> = ((...args: Args) => Result) extends Fn
   ? unknown
   : never;
 
-/** Adds the method `with` to an action. All actions share it, so it costs them no closure. */
+/** Adds the method `with` to an action. All actions share one method, so no action needs a closure for it. */
 export function withArguments(action: AnyFunction): AnyFunction {
   return Object.defineProperty(action, 'with', { value: bound });
 }

@@ -6,36 +6,38 @@ type Listener = (cancellation: Cancellation) => void;
 
 const none: readonly Cancellation[] = [];
 
-/** Time that a task has spent waiting, as the error of a limit reports it. */
+/** Time that a task has spent waiting, for the error of a limit. */
 export interface Waited {
   readonly milliseconds: number;
-  /** Words for what the task waited for. */
+  /** Describes in words what the task waited for. */
   readonly reason: string;
 }
 
 /**
- * The reach of an abort: a run, a group of siblings, or one attempt. Cancellations form a tree, and an abort spreads to
+ * The scope of an abort: a run, a group of siblings, or one attempt. Cancellations form a tree, and an abort spreads to
  * all descendants.
  *
  * A cancellation stands in for an `AbortSignal` and has its `aborted`, `reason` and `abort` event. A real controller
  * costs more than the rest of a task, so one is created only when `signal` is read. A cancellation that can never be
  * aborted (`abortable` is false) needs no listeners.
  *
- * The creator of a cancellation has to close or release it. Until then, its sources keep a reference to it, and its
- * timer runs.
+ * The code that creates a cancellation must close or release it. Until then, its sources hold a reference to it, and
+ * its timer runs.
  */
 export class Cancellation {
   aborted = false;
-  /** If true, the work that the cancellation was created for has ended. */
+  /** If true, the work for which the cancellation was created has ended. */
   closed = false;
   reason: unknown = undefined;
   /** If true, the cancellation can be aborted, directly or through a source. */
   readonly abortable: boolean;
-  /** The error of the cancellation's own limit, once the limit is reached. */
+  /** The error of the cancellation's own limit, once that limit has been reached. */
   expired: TimeoutError | undefined = undefined;
-  /** Number of functions that the abort interrupted and that have not settled yet. */
+  /** Number of interrupted functions that have not settled yet. */
   stragglers = 0;
-  /** Time of the own limit, on the monotonic clock. Infinity for none, and after the end. */
+  /**
+   * Deadline of the cancellation's own limit, on the monotonic clock. Infinity if there is no limit, and after the end.
+   */
   #deadline = Infinity;
   #sources: readonly Cancellation[] = none;
   #follow: Listener | undefined = undefined;
@@ -44,14 +46,14 @@ export class Cancellation {
   #controller: AbortController | undefined = undefined;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  /** @param onListeners - called with the number of listeners whenever it changes */
+  /** @param onListeners - called with the number of listeners whenever the number changes */
   constructor(
     sources: readonly (Cancellation | undefined)[],
     abortable: boolean,
     onListeners?: (count: number | undefined) => void,
   ) {
     this.#onListeners = onListeners;
-    // The condition only saves time: the cancellation of a completion hook has no sources.
+    // The check only saves time, because the cancellation of a completion hook has no sources.
     if (sources.length > 0) this.#followAll(sources.filter((source) => source?.abortable === true) as Cancellation[]);
     this.abortable = abortable || this.#sources.length > 0;
   }
@@ -59,14 +61,16 @@ export class Cancellation {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      // Many parallel tasks may listen to the signal: more than ten listeners are not a leak.
+      // Many parallel tasks may listen to the signal, so more than ten listeners are not a leak.
       setMaxListeners(0, this.#controller.signal);
       if (this.aborted) this.#controller.abort(this.reason);
     }
     return this.#controller.signal;
   }
 
-  /** Milliseconds until the nearest limit, own or of a source. 0 after an abort, Infinity for no limit. */
+  /**
+   * Milliseconds until the nearest limit of this cancellation or its sources. 0 after an abort, Infinity for no limit.
+   */
   get remaining(): number {
     if (this.aborted) return 0;
     const own = Math.max(0, this.#deadline - performance.now());
@@ -84,7 +88,7 @@ export class Cancellation {
   }
 
   /**
-   * Aborts with a `TimeoutError` after the given milliseconds, less the time that is already used.
+   * Aborts with a `TimeoutError` after the given milliseconds, minus the time already used.
    *
    * @param waited - returns the time spent waiting, for the error. Default: none
    */
@@ -104,9 +108,9 @@ export class Cancellation {
   }
 
   /**
-   * Closes the cancellation, but lets later aborts of its sources pass. They must still reach pending work that was
-   * started under it, and a signal that was handed out (the body of a response is read after the attempt that fetched
-   * it). The signal is held weakly, so nothing accumulates.
+   * Closes the cancellation, but still forwards later aborts of its sources. These aborts must reach pending work that
+   * was started under the cancellation, and a signal that was handed out: the body of a response, for example, is read
+   * after the attempt that fetched it. The signal is held weakly, so nothing accumulates.
    */
   release(): void {
     this.#end();
@@ -121,7 +125,7 @@ export class Cancellation {
     }
   }
 
-  /** Counts work that the abort interrupted, until the work settles. */
+  /** Counts interrupted work as a straggler until the work settles. */
   leave(work: PromiseLike<unknown>): void {
     const settled = () => {
       this.stragglers--;
@@ -161,8 +165,8 @@ export class Cancellation {
     this.closed = true;
     this.#deadline = Infinity;
     clearTimeout(this.#timer);
-    // On Node 20, a timer keeps the asynchronous context that it was created in, such as an earlier run. The timer must
-    // not be referenced any longer.
+    // On Node 20, a timer retains the asynchronous context in which it was created, such as an earlier run, so the
+    // reference to the timer must be dropped.
     this.#timer = undefined;
   }
 
@@ -196,7 +200,7 @@ export function cancellationOf(signal: AbortSignal): Cancellation {
 /**
  * Settles like `pending`, or rejects with the abort reason as soon as `cancellation` is aborted.
  *
- * @param leave - called with work that the abort interrupted. Default: counts the work as a straggler
+ * @param leave - called with the interrupted work. Default: counts the work as a straggler
  */
 export function untilAborted(
   cancellation: Cancellation,

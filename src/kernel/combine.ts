@@ -3,28 +3,28 @@ import { type AnyFunction, aFunction, invalid, isPlainObject } from '../shared/v
 
 /**
  * A function that `orchestrator.parallel` and `orchestrator.any` can call: an action or a closure with at most one
- * parameter. Bind the arguments of an action with more parameters, `transfer.with(from, to)`, or wrap the call in a
+ * parameter. For an action with more parameters, bind the arguments (`transfer.with(from, to)`) or wrap the call in a
  * closure.
  */
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every action
 export type ParallelAction = (this: void, argument: any) => unknown;
 
 /**
- * The actions given to `orchestrator.parallel`: an array, which gives an array of results in the same order, or an
- * object, which gives an object of results under the same keys. `orchestrator.any` takes the same.
+ * The actions passed to `orchestrator.parallel` or `orchestrator.any`. For `parallel`, an array returns an array of
+ * results in the same order, and an object returns an object of results under the same keys.
  */
 export type ParallelActions = readonly ParallelAction[] | Readonly<Record<string, ParallelAction>>;
 
 /**
- * The arguments of the function that `orchestrator.parallel` or `orchestrator.any` returns: none (if no action needs
- * one), a single argument that every action receives, or one argument per action, in order.
+ * The arguments of the function that `orchestrator.parallel` or `orchestrator.any` returns: none if no action needs an
+ * argument, a single argument that every action receives, or one argument per action, in order.
  */
 export type ParallelArguments<Actions extends ParallelActions> =
   | (NeedsNone<Actions> extends true ? [] : never)
   | [shared: SharedArgument<Actions>]
   | OwnArguments<Actions>;
 
-/** The result of a function, awaited. */
+/** The awaited result of a function. */
 export type ResultOf<Fn> = Fn extends (...args: never) => infer Result ? Awaited<Result> : never;
 
 /** The elements of a tuple or the values of an object, as a union. */
@@ -46,7 +46,7 @@ type TakersOf<Fn> = Fn extends unknown ? (argument: FirstParameter<Fn>) => void 
 
 type NeedsNone<Actions> = ValuesOf<Actions> extends () => unknown ? true : false;
 
-/** Converts results by index to the shape in which they are returned. */
+/** Converts results by index to the shape in which they are returned to the caller. */
 export type Shape = (values: readonly unknown[]) => unknown;
 
 export const asList: Shape = (values) => values;
@@ -101,7 +101,7 @@ function bind(
   return functions.map((fn, index) => () => fn(args[args.length === 1 ? 0 : index]));
 }
 
-/** If true, JavaScript orders the key by its numeric value and not by insertion. */
+/** Returns true if JavaScript orders the key by its numeric value instead of by insertion. */
 function isIndex(key: string): boolean {
   return /^(?:0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
 }

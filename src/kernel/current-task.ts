@@ -2,7 +2,7 @@ import { type Core, type Process, processOf, type Scope, signalScope } from './p
 import type { Task } from './task.js';
 
 /**
- * The task that the calling code belongs to, as `orchestrator.task` shows it.
+ * The task to which the calling code belongs, as returned by `orchestrator.task`.
  *
  * @example
  * const { id, attempt, signal } = orchestrator.task ?? {};
@@ -19,11 +19,11 @@ export interface CurrentTask {
   readonly attempt: number;
   /** The abort signal of the attempt: `orchestrator.signal`. */
   readonly signal: AbortSignal;
-  /** Milliseconds until the nearest limit: `orchestrator.remaining`. Computed when it is read. */
+  /** Milliseconds until the nearest limit: `orchestrator.remaining`. Computed on each read. */
   readonly remaining: number;
 }
 
-/** Returns the innermost task of an orchestrator around the calling code, if there is one. */
+/** Returns the orchestrator's innermost task around the calling code, if any. */
 export function taskAtHand(core: Core): CurrentTask | undefined {
   core.isAsked = true;
   const scope = signalScope();
@@ -32,14 +32,14 @@ export function taskAtHand(core: Core): CurrentTask | undefined {
   return at && new Current(at as Task, scope as Scope);
 }
 
-/** Returns the milliseconds until the nearest limit around the calling code. */
+/** Returns the milliseconds until the nearest limit that applies to the calling code. */
 export function remainingTime(): number {
   return signalScope()?.cancellation.remaining ?? Infinity;
 }
 
 /**
- * A task, as the code in it sees it. The fields are private, so printing or serialising the object by mistake reveals
- * no arguments.
+ * A task as exposed to the code inside it. The fields are private, so printing or serialising the object by mistake
+ * reveals no arguments.
  */
 class Current implements CurrentTask {
   readonly attempt: number;

@@ -7,8 +7,8 @@ import { asFailure } from './lifecycle.js';
 import { type Core, enter, type Scope } from './process.js';
 
 /**
- * Options of `orchestrator.each`. By default, up to ten actions run at the same time, results come as actions complete,
- * and the first failure ends the iteration.
+ * Options of `orchestrator.each`. By default, up to ten actions run at the same time, results are yielded as actions
+ * complete, and the first failure ends the iteration.
  *
  * @example
  * const options: EachOptions = { concurrency: 5, ordered: true };
@@ -18,28 +18,28 @@ export interface EachOptions {
   /** Name of the group in progress output, traces and errors. Default: the name of the action, or `anonymous`. */
   readonly name?: string | undefined;
   /**
-   * Maximum number of actions that are running or whose results have not been taken: a whole number of at least 1, or
-   * Infinity. Default: 10.
+   * Maximum number of actions that are running or have results that were not taken yet: a whole number of at least 1,
+   * or Infinity. Default: 10.
    */
   readonly concurrency?: number | undefined;
-  /** If true, results come in the order of the items. Default: false, results come as actions complete. */
+  /** If true, yields results in the order of the items. Default: false, yields results as actions complete. */
   readonly ordered?: boolean | undefined;
   /**
-   * If true, yields settled results, as `Promise.allSettled` does, and a failed item does not end the iteration.
+   * If true, yields settled results, as `Promise.allSettled` does, so a failed item does not end the iteration.
    * Default: false.
    */
   readonly settle?: boolean | undefined;
   /**
-   * Limit of the whole iteration, in milliseconds, up to 2147483647. It includes the time of the loop's body. When it
-   * is reached, the iteration ends with a `TimeoutError` after the results that are there. `null`, 0 or Infinity for
-   * none. Default: none.
+   * Limit of the whole iteration, in milliseconds, up to 2147483647. The limit includes the time spent in the body of
+   * the loop. When the limit is reached, the iteration yields the results that are available and then ends with a
+   * `TimeoutError`. `null`, 0 or Infinity for none. Default: none.
    */
   readonly timeout?: number | null | undefined;
 }
 
 /**
- * The elements of `each`: values, or settled results if the options have `settle: true`. If `settle` is known at run
- * time only, the type is the union of both.
+ * The elements of `each`: values, or settled results if the options have `settle: true`. If `settle` is known only at
+ * run time, the type is the union of both.
  */
 export type EachResult<Result, Options extends EachOptions> = Options extends { readonly settle: true }
   ? PromiseSettledResult<Awaited<Result>>
@@ -50,8 +50,8 @@ export type EachResult<Result, Options extends EachOptions> = Options extends { 
     : Awaited<Result>;
 
 /**
- * The results of `each`: an async iterator that can be iterated once. A loop that is left ends it; code that calls
- * `next` itself has to call `return`, or declare it with `await using`.
+ * The results of `each`: an async iterator that can be iterated once. Leaving a `for await` loop ends the iteration.
+ * Code that calls `next` directly must call `return` when done, or declare the iterator with `await using`.
  */
 export interface EachResults<Element> {
   next(): Promise<IteratorResult<Element, undefined>>;
@@ -71,7 +71,7 @@ const readEachOptions = anObjectOf<EachOptions, Read>({
   timeout: aLimit,
 });
 
-/** Creates the iterator of `each`. Nothing starts before it is asked for an element. */
+/** Creates the iterator of `each`. Nothing starts before the first element is requested. */
 export function each(core: Core, items: Items, action: AnyFunction, options: unknown = {}): EachResults<unknown> {
   anIterable(items, 'items');
   aFunction(action, 'action');
@@ -80,7 +80,7 @@ export function each(core: Core, items: Items, action: AnyFunction, options: unk
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** A call of `next` that has no element yet. */
+/** A call of `next` that is waiting for an element. */
 interface Taker {
   readonly resolve: (next: IteratorResult<unknown, undefined> | PromiseLike<typeof done>) => void;
 }
@@ -92,26 +92,27 @@ interface Taker {
  *                                     ├─ failure, limit ─ drained ─► over, the error comes after the results
  *                                     └─ abort, return() ──────────► over, results are dropped
  *
- * A loop of its own (`#drive`) reads the source in the scope and the asynchronous context of the group, whoever asks
- * for elements. An item takes a place from the time it is requested until its result is taken.
+ * A separate loop (`#drive`) reads the source in the scope and the asynchronous context of the group, independent of
+ * the code that calls `next`. An item counts towards `concurrency` from the time it is requested until its result is
+ * taken.
  */
 class Each implements EachResults<unknown> {
   readonly #core: Core;
   readonly #items: Items;
   readonly #action: AnyFunction;
   readonly #options: Read;
-  /** Results that nobody has taken, by position: the index of the item, or the order of completion. */
+  /** Results that have not been taken yet, by position: the index of the item, or the order of completion. */
   readonly #ready = new Map<number, unknown>();
   readonly #takers: Taker[] = [];
   #read = 0;
   #completed = 0;
   #taken = 0;
   #isExhausted = false;
-  /** If true, nothing starts any more, and nothing that ends later counts. */
+  /** If true, nothing more starts, and work that ends from now on is ignored. */
   #isOver = false;
-  /** Settles with the group and, outside a run, with its run. */
+  /** Settles when the group has ended and, outside a run, when the run of the group has ended. */
   #outcome: Promise<unknown> | undefined;
-  /** If true, the outcome of the group was handed to a caller. */
+  /** If true, the outcome of the group was passed to a caller. */
   #isTold = false;
   /** Ends the group, if it has begun. */
   #end: (failure: { readonly thrown: unknown } | undefined) => void = () => {};
@@ -133,7 +134,7 @@ class Each implements EachResults<unknown> {
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    // A failure that nobody asked for is dropped, but not the error of a completion hook.
+    // Drops a failure that no caller has received, but not the error of a completion hook.
     const isTold = this.#isTold || this.#isOver;
     this.#isTold = true;
     this.#ready.clear();
@@ -155,7 +156,7 @@ class Each implements EachResults<unknown> {
     expectFailures(this.#items);
     const form = { kind: 'each', name } as const;
     this.#outcome = inGroup(this.#core, form, this.#items, (scope, group) => this.#run(name, scope, group));
-    // A begin hook of the run may have failed, or the surrounding run was aborted.
+    // Also ends the iteration if a begin hook of the run fails or the surrounding run is aborted.
     this.#outcome.then(undefined, (thrown) => this.#finish({ thrown }));
   }
 
@@ -252,7 +253,9 @@ class Each implements EachResults<unknown> {
     this.#deliver();
   }
 
-  /** Ends the iteration: nothing starts any more, and pending actions are aborted. Results that are there stay. */
+  /**
+   * Ends the iteration: nothing more starts, and pending actions are aborted. Results that are already available stay.
+   */
   #finish(failure: { readonly thrown: unknown } | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -261,7 +264,7 @@ class Each implements EachResults<unknown> {
     this.#deliver();
   }
 
-  /** Hands results to those who ask for them, in order. */
+  /** Resolves the pending calls of `next`, in order. */
   #deliver(): void {
     while (this.#takers.length > 0) {
       if (this.#ready.has(this.#taken)) {
@@ -278,7 +281,7 @@ class Each implements EachResults<unknown> {
     }
   }
 
-  /** Returns the end of the iteration: for the first caller with the outcome of the group. */
+  /** Returns the end of the iteration. The first caller receives the outcome of the group. */
   #ending(): typeof done | PromiseLike<typeof done> {
     if (this.#isTold || this.#outcome === undefined) return done;
     this.#isTold = true;
@@ -286,9 +289,7 @@ class Each implements EachResults<unknown> {
   }
 }
 
-/**
- * Lets an iterator clean up. The call is not awaited: the clean-up may hang, and its errors are ignored.
- */
+/** Lets an iterator clean up and ignores its errors. Not awaited by the callers, because the clean-up may hang. */
 async function closeIterator(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
   try {
     await iterator.return?.();

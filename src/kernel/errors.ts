@@ -3,24 +3,24 @@ import { kindOf, markAsOurs, OrchestratorError, ValidationError } from '../share
 import { asJson, asLines, type Failure, type Holder, hide, named } from '../shared/failures.js';
 import { cut } from '../shared/text.js';
 
-/** Stops retrying at once when an action throws it. The task then fails with `originalError`. */
+/** Stops retrying immediately when thrown by an action. The task then fails with `originalError`. */
 export interface AbortError extends Error {
   readonly name: 'AbortError';
-  /** The error given to the constructor, or a new error with the message given to the constructor. */
+  /** The error passed to the constructor, or a new error with the message passed to the constructor. */
   readonly originalError: Error;
 }
 
 /**
- * Stops retrying at once when an action throws it: `throw new AbortError('the account is closed')`. The task then fails
- * with the given error, or with an error that has the given message. It is p-retry's own class, so an `AbortError`
- * imported from p-retry works as well.
+ * Stops retrying immediately when thrown by an action: `throw new AbortError('the account is closed')`. The task then
+ * fails with the given error, or with an error that has the given message. The class is p-retry's own, so an
+ * `AbortError` imported from p-retry works, too.
  */
 export const AbortError: new (message: string | Error) => AbortError = AbortErrorOfRetry;
 
 /**
- * Thrown when an attempt, a task or a process did not end within its limit. The error is also the reason of the aborted
- * signal. `subject` is the name of the action or process, `limit` the limit in milliseconds, and `waited` the part of
- * the limit that the task spent waiting for a place of its limit or for its policy, in milliseconds.
+ * Thrown when an attempt, a task or a process has not ended within its limit. The error is also the reason of the
+ * aborted signal. `subject` is the name of the action or process, and `limit` the limit in milliseconds. `waited` is
+ * the part of the limit, in milliseconds, that the task spent waiting for a place in its `limit` or for its policy.
  */
 export class TimeoutError extends OrchestratorError {
   override readonly name = 'TimeoutError';
@@ -29,8 +29,8 @@ export class TimeoutError extends OrchestratorError {
   /**
    * @param subject - the name of the action or process
    * @param limit - the limit, in milliseconds
-   * @param waited - the milliseconds of the limit that the task spent waiting. Default: 0
-   * @param reason - the object of the wait, for the message. Default: `policy`
+   * @param waited - the part of the limit that the task spent waiting, in milliseconds. Default: 0
+   * @param reason - what the task waited for, for the message. Default: `policy`
    */
   constructor(
     readonly subject: string,
@@ -43,8 +43,8 @@ export class TimeoutError extends OrchestratorError {
   }
 
   /**
-   * The calls of `parallel` and `map` that the limit interrupted, outermost first, with the results that were there.
-   * Empty if there were none. Groups with `failFast` are not listed. Not enumerable.
+   * The calls of `parallel` and `map` that the limit interrupted, outermost first, with the results available by then.
+   * Empty if no call was interrupted. Groups with `failFast` are not listed. Not enumerable.
    */
   get interrupted(): readonly InterruptedGroup[] {
     return interruptions.get(this) ?? [];
@@ -56,16 +56,16 @@ export interface InterruptedGroup {
   /** The name of the group. */
   readonly name: string;
   /**
-   * Settled results in the shape of the actions. Actions that had not ended are rejected with the `TimeoutError`. An
+   * Settled results in the shape of the actions. Actions that had not ended are rejected with the `TimeoutError`. The
    * unread rest of a generator or another lazy source counts as one item.
    */
   readonly results: unknown;
 }
 
-/** Kept apart from the errors, because values of results must not be enumerable. */
+/** Kept outside the errors, because the values of results must not be enumerable. */
 const interruptions = new WeakMap<TimeoutError, InterruptedGroup[]>();
 
-/** Adds a group to the error of the limit that interrupted it. */
+/** Adds a group to the error of the limit that interrupted the group. */
 export function interrupt(error: TimeoutError, group: InterruptedGroup): void {
   interruptions.set(error, [...error.interrupted, group]);
 }
@@ -96,9 +96,10 @@ export class RetryError<Result = unknown> extends OrchestratorError {
 }
 
 /**
- * Thrown when a `limit` refuses an attempt, because as many attempts wait for a place as its `maxQueue` allows.
- * `subject` is the name of the action, `limit` the name of the limit, and `key` the key whose queue is full; both are
- * `undefined` if the limit has none. Retries try again, as after any other failure.
+ * Thrown when a `limit` refuses an attempt because its queue is full: `maxQueue` attempts are already waiting for a
+ * place. `subject` is the name of the action, `limit` the name of the limit (`undefined` if the limit has no name), and
+ * `key` the key whose queue is full (`undefined` if the limit has no keys). The attempt is retried like after any other
+ * failure.
  */
 export class LimitError extends OrchestratorError {
   override readonly name = 'LimitError';
@@ -106,9 +107,9 @@ export class LimitError extends OrchestratorError {
 
   /**
    * @param subject - the name of the action
-   * @param limit - the name of the limit, if it has one
+   * @param limit - the name of the limit, if any
    * @param key - the key whose queue is full, if the limit has keys
-   * @param maxQueue - the number of attempts that may wait
+   * @param maxQueue - the maximum number of waiting attempts
    */
   constructor(
     readonly subject: string,
@@ -123,7 +124,7 @@ export class LimitError extends OrchestratorError {
 }
 
 /**
- * Thrown by `parallel` and `map` when some of the actions failed, after all actions have settled, and by `any` when all
+ * Thrown by `parallel` and `map` after all actions have settled, if some of them failed, and by `any` if all actions
  * have failed. If the group has reached its own limit, the `TimeoutError` of the limit is the `cause`.
  *
  * `errors` contains the failures in order. `results` contains every settled result in the shape of the actions: an
@@ -157,7 +158,7 @@ function holderOf(error: ParallelError): Holder {
   return { error, failures: () => failuresOf(error.errors, error.results), count: error.errors.length };
 }
 
-/** Yields every failure with its item or key, or with its number if the results do not say. */
+/** Yields every failure with its item or key, or with its number if `results` does not contain it. */
 function* failuresOf(errors: readonly unknown[], results: unknown): Generator<Failure> {
   const isList = Array.isArray(results);
   let index = 0;
@@ -170,22 +171,23 @@ function* failuresOf(errors: readonly unknown[], results: unknown): Generator<Fa
 }
 
 /**
- * Maximum number of errors attached to a failure. A failure that many tasks share must not grow with each of them.
+ * Maximum number of errors attached to a failure, because a failure shared by many tasks must not grow with each of
+ * them.
  */
 const mostSuppressed = 16;
 
-/** Adds an error to the list `suppressed` of a failure, if possible: the failure may be frozen. */
+/** Adds an error to the `suppressed` list of a failure, unless the failure is frozen. */
 export function suppress(failure: Error & { suppressed?: unknown }, thrown: unknown): void {
   const { suppressed = [] } = failure;
   if (Array.isArray(suppressed)) Reflect.set(failure, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
 }
 
-/** If true, `value` is an error, possibly of another realm (a `vm` context, a test runner). */
+/** Returns true if `value` is an error, possibly from another realm (a `vm` context, a test runner). */
 function isError(value: unknown): value is Error {
   return value instanceof Error || typeof (value as Error | null | undefined)?.stack === 'string';
 }
 
-/** If true, the value was thrown to stop retrying. */
+/** Returns true if the value was thrown to stop retrying. */
 export function isAbortError(thrown: unknown): thrown is AbortError {
   try {
     return thrown instanceof AbortError;
@@ -196,8 +198,8 @@ export function isAbortError(thrown: unknown): thrown is AbortError {
 }
 
 /**
- * Returns the error that a caller receives for a thrown value: the error inside an `AbortError`, and a
- * `ValidationError` for a value that is not an error. A value that throws when it is inspected is not kept as the
+ * Returns the error that a caller receives for a thrown value. An `AbortError` is replaced by the error inside it, and
+ * a value that is not an error by a `ValidationError`. A value that throws when it is inspected is not kept as the
  * cause, because it would throw again.
  */
 export function failureOf(thrown: unknown, subject: string): Error {

@@ -1,35 +1,35 @@
 /**
- * Records that hooks, middleware and the diagnostics channels see. There is one record per process and per task, filled
- * in over time: `onTaskBegin` and `onTaskCompletion` receive the same object.
+ * Records passed to hooks, middleware and the diagnostics channels. There is one record per process and per task, and
+ * it is filled in over time: `onTaskBegin` and `onTaskCompletion` receive the same object.
  */
 
 /**
- * State of a process, task or group. `running` until the work has ended. `failed` also when a limit was reached.
- * `cancelled` when the work was cut short by the signal of its run, by its parent, or by a failing sibling.
+ * State of a process, task or group. `running` until the work has ended. `failed` if the work failed or reached a
+ * limit. `cancelled` if the work was interrupted by the signal of its run, by its parent, or by a failing sibling.
  */
 export type Status = 'running' | 'completed' | 'failed' | 'cancelled';
 
-/** The outcome of a process or task, as far as it is known. */
+/** The outcome of a process or task, as far as it is known yet. */
 export interface Outcome {
   /** Status of the work. */
   readonly status: Status;
-  /** The value that the work resolved with. `undefined` while it runs and if it did not complete. */
+  /** The value that the work resolved with. `undefined` unless the work has completed. */
   readonly result: unknown;
-  /** The value that the work rejected with. `undefined` while it runs and if it completed. */
+  /** The value that the work rejected with. `undefined` while the work runs and if it completed. */
   readonly error: unknown;
-  /** Errors of completion hooks that no caller received. */
+  /** Errors of completion hooks that were not passed to any caller. */
   readonly suppressed: readonly unknown[];
 }
 
 /**
  * The record of a process, created by a call of `orchestrator.run(...)`. Middleware, instrumentations and the channel
- * `tracing:orchestrator:process` receive it; it is filled in while the process runs and complete when the process has
- * ended.
+ * `tracing:orchestrator:process` receive the record. It is filled in while the process runs, and complete when the
+ * process has ended.
  */
 export interface ProcessRecord<State = unknown> extends Outcome {
   /** The `id` given to `run`, or a UUID. */
   readonly id: string;
-  /** Id of the process that this process runs inside, if any. */
+  /** Id of the process in which this process runs, if any. */
   readonly parentId: string | undefined;
   /** The `name` given to `run`, or the name of the orchestrator. */
   readonly name: string;
@@ -37,13 +37,13 @@ export interface ProcessRecord<State = unknown> extends Outcome {
   readonly time: number;
   /** The state of this process. Hooks may change it. */
   readonly context: State;
-  /** Duration of the process, in milliseconds of the monotonic clock. 0 while it runs. */
+  /** Duration of the process, in milliseconds of the monotonic clock. 0 while the process runs. */
   readonly totalDuration: number;
 }
 
 /**
  * The record of a task: one call of an action. Middleware, instrumentations and the channel `tracing:orchestrator:task`
- * receive it; it is filled in while the task runs and complete when the task has ended.
+ * receive the record. It is filled in while the task runs, and complete when the task has ended.
  */
 export interface TaskRecord<State = unknown> extends Outcome {
   /** Id of the process and number of the task in it: `4f0c…/7`. */
@@ -63,54 +63,64 @@ export interface TaskRecord<State = unknown> extends Outcome {
   /** Number of calls of the function so far, including retries. */
   readonly attempts: number;
   /**
-   * Number of attempts that earlier tasks made. On a fleet, each attempt of a node is a separate task. Known from the
-   * first attempt on.
+   * Number of attempts made by earlier tasks, because on a fleet each attempt of a node is a separate task. Known from
+   * the first attempt on.
    */
   readonly previousAttempts: number;
-  /** Milliseconds that the attempts have waited for a place of a `limit`, so far. 0 if there was always room. */
+  /**
+   * Total time that the attempts have waited for a place in a `limit` so far, in milliseconds. 0 if no attempt had to
+   * wait.
+   */
   readonly waited: number;
-  /** If true, the task is waiting for a place of a `limit` right now. */
+  /** If true, the task is currently waiting for a place in a `limit`. */
   readonly isWaiting: boolean;
-  /** If true, this task failed and another task will retry. On a fleet, a retry is a separate task. */
+  /** If true, this task failed and another task will retry the work. On a fleet, each retry is a separate task. */
   readonly isRetried: boolean;
-  /** Duration of the task with all attempts and delays, in milliseconds of the monotonic clock. 0 while it runs. */
+  /**
+   * Duration of the task with all attempts and delays, in milliseconds of the monotonic clock. 0 while the task runs.
+   */
   readonly duration: number;
 }
 
 /**
- * The record of a group: one call of `map`, one iteration of `each`, or one call of a function made by `parallel` or
- * `any`. Instrumentations and the channel
- * `tracing:orchestrator:group` receive it; it is filled in while the group runs.
+ * The record of a group: one call of `map`, one iteration of `each`, or one call of a function created by `parallel` or
+ * `any`. Instrumentations and the channel `tracing:orchestrator:group` receive the record, which is filled in while the
+ * group runs.
  */
 export interface GroupRecord {
   /** Id of the process that the group belongs to. */
   readonly processId: string;
-  /** Method that created the group. */
+  /** Method to which the group belongs. */
   readonly kind: 'parallel' | 'map' | 'any' | 'each';
-  /** The `name` of the options; by default the name of the action for `map` and `each`, else the kind. */
+  /**
+   * The `name` from the options. Default: the name of the action for `map` and `each`, the kind for `parallel` and
+   * `any`.
+   */
   readonly name: string;
-  /** Number of actions in the group. For a generator or another lazy source, `undefined` until all items are taken. */
+  /**
+   * Number of actions in the group. `undefined` for a generator or another lazy source until all items have been taken.
+   */
   readonly total: number | undefined;
   /**
-   * Number of actions that have ended. Actions that end after an abort are not counted, even if a failing sibling
-   * caused the abort.
+   * Number of actions that have ended. Actions that end after an abort are not counted, even if the abort was caused by
+   * a failing sibling.
    */
   readonly settled: number;
   /** Number of actions that have failed. */
   readonly failed: number;
   /** Start of the group, in epoch milliseconds. */
   readonly startTime: number;
-  /** Duration of the group, in milliseconds of the monotonic clock. 0 while it runs. */
+  /** Duration of the group, in milliseconds of the monotonic clock. 0 while the group runs. */
   readonly duration: number;
-  /** Status of the group. `failed` if at least one action failed, unless the options say `settle`. */
+  /** Status of the group. `failed` if at least one action failed, unless the option `settle` is set. */
   readonly status: Status;
-  /** The value that the group rejected with. `undefined` while it runs and if it completed. */
+  /** The value that the group rejected with. `undefined` while the group runs and if it completed. */
   readonly error: unknown;
 }
 
 /**
- * Argument of the hooks that `onProcessBegin` registers: the process's id, name, start and state. The object is the
- * record that `onProcessCompletion` receives later, so it can be the key of a `WeakMap`.
+ * Argument of hooks registered with `onProcessBegin`: the id, name, start time and state of the process. The object is
+ * the record that `onProcessCompletion` receives later, so it can be used as the key of a `WeakMap`.
  */
 export type ProcessBeginEvent<State = unknown> = Pick<
   ProcessRecord<State>,
@@ -118,14 +128,14 @@ export type ProcessBeginEvent<State = unknown> = Pick<
 >;
 
 /**
- * Argument of the hooks that `onProcessCompletion` registers: the complete record of the process. Check `status` to
- * narrow the types of `result` and `error`; `totalDuration` is in milliseconds.
+ * Argument of hooks registered with `onProcessCompletion`: the complete record of the process. Check `status` to narrow
+ * the types of `result` and `error`. `totalDuration` is in milliseconds.
  */
 export type ProcessCompletionEvent<State = unknown> = Omit<ProcessRecord<State>, keyof Outcome> & Ending;
 
 /**
- * Argument of the hooks that `onTaskBegin` registers: the task's id, name, arguments, start and state. The object is
- * the record that `onTaskCompletion` receives later, so it can be the key of a `WeakMap`.
+ * Argument of hooks registered with `onTaskBegin`: the id, name, arguments, start time and state of the task. The
+ * object is the record that `onTaskCompletion` receives later, so it can be used as the key of a `WeakMap`.
  */
 export type TaskBeginEvent<State = unknown> = Pick<
   TaskRecord<State>,
@@ -133,8 +143,8 @@ export type TaskBeginEvent<State = unknown> = Pick<
 >;
 
 /**
- * Argument of the hooks that `onTaskCompletion` registers: the complete record of the task. Check `status` to narrow
- * the types of `result` and `error`; `duration` is in milliseconds.
+ * Argument of hooks registered with `onTaskCompletion`: the complete record of the task. Check `status` to narrow the
+ * types of `result` and `error`. `duration` is in milliseconds.
  */
 export type TaskCompletionEvent<State = unknown> = Omit<TaskRecord<State>, keyof Outcome> & Ending;
 
@@ -145,13 +155,13 @@ type Ending =
   | { readonly status: 'cancelled'; readonly result: undefined; readonly error: unknown };
 
 /**
- * Argument of the hooks that `onTaskRetry` registers, called when an attempt has failed and another will follow. It has
- * the fields of `TaskBeginEvent`, and describes the failed attempt and the delay.
+ * Argument of hooks registered with `onTaskRetry`, which are called when an attempt has failed and another attempt will
+ * follow. The event has the fields of `TaskBeginEvent`, and describes the failed attempt and the delay.
  */
 export interface TaskRetryEvent<State = unknown> extends TaskBeginEvent<State> {
   /** Number of the attempt that failed, from 1. */
   readonly attempt: number;
-  /** Number of retries left, including the announced one. */
+  /** Number of retries left, including the upcoming one. */
   readonly retriesLeft: number;
   /** Milliseconds until the next attempt. */
   readonly delay: number;
@@ -159,15 +169,13 @@ export interface TaskRetryEvent<State = unknown> extends TaskBeginEvent<State> {
   readonly error: Error;
 }
 
-/**
- * Argument of the hooks that `onError` registers: a task or a process that has failed, with the error and its cause.
- */
+/** Argument of hooks registered with `onError`: a task or a process that has failed, with the error and its cause. */
 export interface FailureEvent<State = unknown> {
   /** Kind of work that failed. */
   readonly kind: 'task' | 'process';
   /** Id of the task or process. */
   readonly id: string;
-  /** Id of the process, also for a task. */
+  /** Id of the process. For a task, the process to which the task belongs. */
   readonly processId: string;
   /** Name of the action, node or process. */
   readonly name: string;
@@ -185,8 +193,8 @@ export interface FailureEvent<State = unknown> {
 }
 
 /**
- * Names of the orchestrator's methods that register hooks. A `HookErrorEvent` reports in its field `hook` which of
- * these methods registered the failing hook, such as `onTaskCompletion`.
+ * Names of the orchestrator's methods that register hooks. The field `hook` of a `HookErrorEvent` contains the method
+ * that registered the failing hook, such as `onTaskCompletion`.
  */
 export type HookName =
   | 'onProcessBegin'
@@ -198,10 +206,10 @@ export type HookName =
 
 /**
  * Message of the channel `orchestrator:hook:error`, published when a hook with the option `observe` has thrown or
- * rejected. The work of the process or task is not affected by the error.
+ * rejected. The error does not affect the process or task.
  */
 export interface HookErrorEvent {
-  /** The method that the hook was registered with. */
+  /** The method that registered the hook. */
   readonly hook: HookName;
   /** Argument of the hook call. */
   readonly record: object;
@@ -209,5 +217,5 @@ export interface HookErrorEvent {
   readonly error: unknown;
 }
 
-/** A record with writable fields, for the kernel. */
+/** A record with writable fields, for use inside the kernel. */
 export type Mutable<Record> = { -readonly [Key in keyof Record]: Record[Key] };

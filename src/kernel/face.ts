@@ -1,6 +1,6 @@
 import { Orchestrator as OrchestratorClass, type OrchestratorOptions } from './orchestrator.js';
 
-/** Constructor of orchestrators. The type of the state is open unless the options or a type argument define it. */
+/** Constructor of orchestrators. The state has an open type, unless the options or a type argument define it. */
 interface OrchestratorConstructor {
   /** @throws {ValidationError} if an option is unknown or has the wrong type */
   new <State extends object = Record<string, unknown>>(options?: OrchestratorOptions<State>): Orchestrator<State>;
@@ -19,8 +19,8 @@ interface OrchestratorConstructor {
 export const Orchestrator: OrchestratorConstructor = OrchestratorClass;
 
 /**
- * The type of an orchestrator. Without a type argument it fits any state. The default of `new Orchestrator`,
- * `Record<string, unknown>`, would reject states that are declared as interfaces.
+ * The type of an orchestrator. Without a type argument, the type fits any state. The default of `new Orchestrator`,
+ * `Record<string, unknown>`, would reject states declared as interfaces.
  */
 // biome-ignore lint/suspicious/noExplicitAny: no other type takes every state
 export type Orchestrator<State extends object = any> = OrchestratorClass<State>;

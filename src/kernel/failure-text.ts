@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
 import { kindOf, OrchestratorError, textOf } from '../shared/errors.js';
 
-/** Maximum number of causes, and of failures in an aggregate, that are written. */
+/** Maximum number of causes, and of failures in an aggregate, in the text. */
 const most = { causes: 5, failures: 9 } as const;
 
 /**
- * Returns the text of a failure for a terminal: its stack and those of its causes. Fields of errors are left out, because
- * they may hold values: the headers of a request, a query with its parameters.
+ * Returns the text of a failure for a terminal: the stacks of the failure and its causes. Other fields of errors are
+ * left out, because they may hold sensitive values, such as the headers of a request or the parameters of a query.
  */
 export function failureText(failure: unknown): string {
   const texts: string[] = [];
@@ -20,7 +20,7 @@ export function failureText(failure: unknown): string {
   return texts.join('\n');
 }
 
-/** Returns the text of one failure, without its causes. Errors of this package that hold failures list them. */
+/** Returns the text of one failure, without its causes but with the failures that an aggregate holds. */
 function own(failure: unknown): string {
   const stack = fieldOf(failure, 'stack');
   if (typeof stack !== 'string') return `a value that is not an error: ${kindOf(failure)}`;
@@ -37,7 +37,7 @@ function headOf(error: unknown): string {
   return typeof fieldOf(error, 'stack') === 'string' ? textOf(error) : kindOf(error);
 }
 
-/** Reads a field of a thrown value, which may throw when it is read. */
+/** Reads a field of a thrown value, even if reading the field throws. */
 function fieldOf(thrown: unknown, name: 'cause' | 'errors' | 'stack'): unknown {
   try {
     return (Object(thrown) as Readonly<Record<string, unknown>>)[name];

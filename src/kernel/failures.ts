@@ -1,7 +1,7 @@
 import type { FailureEvent, Outcome, ProcessRecord, TaskRecord } from './events.js';
 import type { Hook } from './hooks.js';
 
-/** Hooks of completed work that call a hook of failures. */
+/** Completion hooks that call a failure hook. */
 interface FailureHooks<State> {
   readonly onTaskCompletion: Hook<Omit<TaskRecord<State>, keyof Outcome> & Ending>;
   readonly onProcessCompletion: Hook<Omit<ProcessRecord<State>, keyof Outcome> & Ending>;
@@ -12,12 +12,14 @@ type Ending = Pick<Outcome, 'status' | 'error'>;
 const none: readonly unknown[] = [];
 
 /**
- * Makes the completion hooks that report failures to a hook. An error is reported for the task or process that it first
- * fails, not for those that it passes through on its way out: the surrounding tasks, the process, and the processes
- * around it. A task that another task on the fleet retries has not failed yet.
+ * Creates completion hooks that report failures to the given hook. An error is reported once, for the task or process
+ * that it fails first, and not for the surrounding tasks and processes through which it propagates. A task that another
+ * task on the fleet will retry has not failed yet.
  */
 export function reporting<State>(hook: Hook<FailureEvent<State>>): FailureHooks<State> {
-  /** The process that a reported error is on its way through. The same error may be thrown again in another run. */
+  /**
+   * The process through which each reported error is propagating. The same error may be thrown again in another run.
+   */
   const passing = new WeakMap<object, string | undefined>();
 
   const isFirst = (error: unknown, processId: string, next = processId) => {

@@ -15,30 +15,30 @@ import type { Task, Work } from './task.js';
  * };
  */
 export interface FallbackCall {
-  /** The failure that made the fallback necessary: of the action or, in a list, of the fallback before. */
+  /** The failure that the fallback handles: the failure of the action or, in a list, of the previous fallback. */
   readonly error: Error;
   /** Name of the action that failed. */
   readonly name: string;
 }
 
 /**
- * A function or an action that stands in for an action that has failed. Receives the arguments of the call.
+ * A function or an action that provides the result when another action has failed. Receives the arguments of the call.
  *
- * The error is not one of the arguments. An action, or any function with the parameters of the failed one, therefore
- * fits as it is: an error after or before the arguments would be taken for an optional parameter. A plain function
- * finds the error in `this.error`; for an action, `this` is the `this` value of the call.
+ * The error is not one of the arguments, so an action, or any other function, with the parameters of the failed action
+ * can be used unchanged. An error before or after the arguments would be taken for an optional parameter. A plain
+ * function finds the error in `this.error`. For an action, `this` is the `this` value of the call.
  */
 export type Fallback<Args extends readonly unknown[] = readonly unknown[], Result = unknown> = (
   this: FallbackCall,
   ...args: Args
 ) => Result;
 
-/** A fallback, or several that are tried in order. */
+/** A fallback, or a list of fallbacks to try in order. */
 export type Fallbacks<Args extends readonly unknown[] = readonly unknown[], Result = unknown> =
   | Fallback<Args, Result>
   | readonly Fallback<Args, Result>[];
 
-/** Result of one of the given fallbacks. `never` if the type of the fallbacks is not known. */
+/** Result of any of the given fallbacks. `never` if the type of the fallbacks is not known. */
 export type FallbackResult<Given> = 0 extends 1 & Given
   ? never
   : Given extends readonly (infer One)[]
@@ -47,7 +47,7 @@ export type FallbackResult<Given> = 0 extends 1 & Given
       ? Awaited<ReturnType<Given>>
       : never;
 
-/** Reads one fallback or a list of them. An empty list is no fallback. */
+/** Reads one fallback or a list of fallbacks. An empty list means no fallback. */
 export const readFallback: Reader<readonly AnyFunction[]> = (value, field) =>
   Array.isArray(value) ? value.map((one, index) => aFunction(one, `${field}[${index}]`)) : [aFunction(value, field)];
 
@@ -57,14 +57,15 @@ export interface StoredFallback {
   readonly fallbackOn: ((error: Error) => boolean) | undefined;
 }
 
-/** All actions. As fallbacks, they receive the `this` value of the call. */
+/** All actions. When used as fallbacks, actions receive the `this` value of the call. */
 export const actions = new WeakSet<AnyFunction>();
 
 /**
- * Calls the fallbacks in order until one succeeds. If all fail, the last error is thrown, and has the earlier ones in
- * its list `suppressed`. An abort from outside is never answered by a fallback.
+ * Calls the fallbacks in order until one succeeds. If all fallbacks fail, throws the last error, whose `suppressed`
+ * lists the earlier errors. Fallbacks never handle an abort from outside.
  *
- * @param isPostponed - if it returns true, the failure is not final, because another task retries. Default: it is final
+ * @param isPostponed - returns true if the failure is not final, because another task will retry. Default: every
+ *   failure is final
  */
 export function withFallbacks(stored: StoredFallback, next: Work, isPostponed?: (task: Task) => boolean): Work {
   return async (task, scope) => {

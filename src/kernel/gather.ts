@@ -22,7 +22,7 @@ interface GatherForm extends Form {
 
 /**
  * Calls an action for each item concurrently and combines the results. The results are stored here, by index. p-all
- * only decides which item is next, so it can neither drop a result nor interpret one.
+ * only decides which item is next, so it can neither drop nor interpret a result.
  */
 export function gather<Item>(
   core: Core,
@@ -78,7 +78,7 @@ async function sideBySide<Item>(
   let expired: TimeoutError | undefined;
   cancellation.addEventListener('abort', onAbort);
   try {
-    // p-all hands any iterable, including an async one, to p-map. Its types mention arrays only.
+    // p-all passes any iterable, including an async iterable, to p-map, although its types mention only arrays.
     const work = () => untilAborted(cancellation, pAll(steps as Iterable<never> as never[], { concurrency }));
     await enter({ process: scope.process, cancellation, outer: scope }, work);
     if (taking.broken !== undefined) throw taking.broken.thrown;
@@ -102,10 +102,10 @@ async function sideBySide<Item>(
 }
 
 /**
- * Completes the results of a group that has reached a limit: each action that has not ended counts as failed with the
+ * Completes the results of a group that has reached a limit. Each action that has not ended counts as failed with the
  * error of the limit.
  *
- * @param size - the number of items. An unread rest of unknown size counts as one item
+ * @param size - the number of items; an unread rest of unknown size counts as one item
  */
 export function cutShort(
   settled: readonly (PromiseSettledResult<unknown> | undefined)[],
@@ -116,16 +116,16 @@ export function cutShort(
   return Array.from({ length }, (_, index) => settled[index] ?? { status: 'rejected', reason });
 }
 
-/** State of the iteration over the items. */
+/** Progress of the iteration over the items. */
 interface Taking {
   readonly group: RunningGroup | undefined;
-  /** Number of items that were taken. */
+  /** Number of items taken so far. */
   count: number;
-  /** If true, all items were taken. */
+  /** If true, all items have been taken. */
   isDone: boolean;
   /**
-   * The error that the iterator threw. p-map requests several items at a time, and may reach the end before it sees the
-   * error.
+   * The error that the iterator threw. Stored here because p-map requests several items at a time, and may reach the
+   * end before it receives the error.
    */
   broken: { readonly thrown: unknown } | undefined;
 }
@@ -153,8 +153,8 @@ function allTaken(taking: Taking): void {
 }
 
 /**
- * Lets the iterator clean up if not all items were taken. The call is not awaited: the clean-up may hang, and its
- * errors are ignored.
+ * Lets the iterator clean up if not all items were taken, and ignores its errors. Not awaited by the callers, because
+ * the clean-up may hang.
  */
 async function close(steps: Generator | AsyncGenerator): Promise<void> {
   try {

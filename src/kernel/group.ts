@@ -7,13 +7,13 @@ import { isReason } from './lifecycle.js';
 import { type Core, currentScope, enter, processOf, type Scope } from './process.js';
 import { run } from './run.js';
 
-/** The method that a group was created by, and the name of the group. */
+/** The method that created a group, and the name of the group. */
 export interface Form {
   readonly kind: GroupRecord['kind'];
   readonly name: string;
 }
 
-/** Runs a group of actions: in the surrounding run, or in a run of its own. */
+/** Runs a group of actions in the surrounding run or, outside a run, in a run of its own. */
 export async function inGroup(
   core: Core,
   form: Form,
@@ -29,8 +29,9 @@ export async function inGroup(
 }
 
 /**
- * A group of actions that run concurrently, as observers see it. Actions that end after an abort are not counted: it is
- * a matter of chance if they were interrupted or had just completed, and some of them end long after the group.
+ * A group of actions that run concurrently, as reported to observers. Actions that end after an abort are not counted,
+ * because chance decides if they were interrupted or had just completed, and because some of them end long after the
+ * group.
  */
 export class RunningGroup implements Mutable<GroupRecord> {
   readonly startTime = Date.now();
@@ -66,12 +67,12 @@ export class RunningGroup implements Mutable<GroupRecord> {
     }
   }
 
-  /** Called when all items have been taken: the total is known from now on. */
+  /** Records the total when all items have been taken. */
   taken(count: number): void {
     if (this.status === 'running') this.total = count;
   }
 
-  /** Called when an action of the group has completed or failed, unless the group was aborted before. */
+  /** Counts an action of the group that has completed or failed. Not called after an abort of the group. */
   ended(outcome: 'completed' | 'failed'): void {
     this.settled++;
     if (outcome === 'failed') this.failed++;
@@ -79,15 +80,15 @@ export class RunningGroup implements Mutable<GroupRecord> {
 }
 
 /**
- * Calls of a group that are aborted one by one. An abort reaches only pending calls: the signals of calls that have
- * ended keep following the run, because the caller may still read what these calls returned.
+ * Calls of a group that can be aborted individually. An abort reaches only pending calls. The signals of ended calls
+ * keep following the run, because the caller may still be reading the results of these calls.
  */
 export class Members {
   readonly #pending = new Set<Cancellation>();
 
   constructor(private readonly outer: Scope) {}
 
-  /** Calls `work` in a scope that `abort` can end. */
+  /** Calls `work` in a scope that `abort` can abort. */
   async call(work: (cancellation: Cancellation) => unknown): Promise<unknown> {
     const { outer } = this;
     const { process } = outer;
@@ -104,7 +105,7 @@ export class Members {
     }
   }
 
-  /** @param reason - creates the reason, if any call is pending */
+  /** @param reason - creates the reason; called only if a call is pending */
   abort(reason: () => unknown): void {
     if (this.#pending.size === 0) return;
     const given = reason();
@@ -112,7 +113,7 @@ export class Members {
   }
 }
 
-/** Creates the abort reason of actions whose group has ended without them. */
+/** Creates the abort reason of actions whose group ended before they did. */
 export function abortedBy(message: string, cause?: unknown): DOMException {
   const reason = new DOMException(message, 'AbortError');
   // Set afterwards, because the type of DOMException in browsers accepts no `cause` in the constructor.

@@ -16,8 +16,8 @@ import type {
 } from './events.js';
 
 /**
- * An observer of a process or a task, registered with `onTaskBegin`, `onProcessCompletion` and the like. The return
- * value is awaited and then ignored. A hook that throws affects the work: see the method that registers it.
+ * An observer of a process or a task, registered with `onTaskBegin`, `onProcessCompletion` and so on. The return value
+ * is awaited and then ignored. For the effect of a hook that throws, see the method that registers the hook.
  *
  * @example
  * const log: Hook<TaskCompletionEvent> = ({ name, duration, status }) => logger.info({ name, duration, status });
@@ -25,9 +25,9 @@ import type {
 export type Hook<Event> = (event: Event) => unknown;
 
 /**
- * A function around every task, registered with `orchestrator.use`. Its result, awaited, becomes the result of the
- * task. It may call `next` once, several times, or not at all; each call runs the task's function with its policies
- * again.
+ * A function that wraps every task, registered with `orchestrator.use`. Its awaited result becomes the result of the
+ * task. The middleware may call `next` once, several times, or not at all; each call runs the task's function with its
+ * policies again.
  *
  * @example
  * const timed: Middleware = async (task, next) => {
@@ -38,16 +38,16 @@ export type Hook<Event> = (event: Event) => unknown;
 export type Middleware<State = unknown> = (task: TaskRecord<State>, next: () => Promise<unknown>) => unknown;
 
 /**
- * Options of `orchestrator.use`. With a signal, the middleware can be removed again; without one, it stays as long as
- * the orchestrator. Aborting the signal does not affect running work.
+ * Options of `orchestrator.use`. With a signal, the middleware can be removed again; without a signal, the middleware
+ * stays as long as the orchestrator. Aborting the signal does not affect running work.
  *
  * @example
  * orchestrator.use(middleware, { signal: controller.signal });
  */
 export interface MiddlewareOptions {
   /**
-   * Signal that removes the hook or middleware when it aborts. Work that has begun before still calls it. Default:
-   * none.
+   * Signal that removes the hook or middleware when it aborts. Work that began earlier still calls the hook or
+   * middleware. Default: none.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -58,8 +58,8 @@ export interface MiddlewareOptions {
  */
 export interface HookOptions extends MiddlewareOptions {
   /**
-   * If true, the hook only observes. It is called in its place among the hooks and not awaited. If it throws or
-   * rejects, the work goes on and the error is published on the channel `orchestrator:hook:error`. Default: false.
+   * If true, the hook only observes. The hook is still called in order of registration, but not awaited. If it throws
+   * or rejects, the work continues and the error is published on the channel `orchestrator:hook:error`. Default: false.
    *
    * @example
    * orchestrator.onTaskCompletion(({ name, duration }) => metrics.post({ name, duration }), { observe: true });
@@ -72,7 +72,7 @@ export const readMiddlewareOptions = anObjectOf<MiddlewareOptions>({ signal: aSi
 
 export type ListName = Exclude<HookName, 'onError'> | 'use';
 
-/** A function in a list, and the hook or middleware that the user registered it as. */
+/** A function in a list, and the hook or middleware for which the user registered it. */
 interface Registration {
   readonly list: ListName;
   readonly call: AnyFunction;
@@ -80,7 +80,7 @@ interface Registration {
   readonly forget: () => void;
 }
 
-/** Hooks by event, in order of registration. A list is replaced on every change, so iterating over one is safe. */
+/** Hooks by event, in order of registration. A list is replaced on every change, so iterating over a list is safe. */
 export class Hooks<State> {
   onProcessBegin: readonly Hook<ProcessBeginEvent<State>>[] = [];
   onProcessCompletion: readonly Hook<ProcessCompletionEvent<State>>[] = [];
@@ -101,7 +101,7 @@ export class Hooks<State> {
     this.#list(registration.list);
   }
 
-  /** Removes all registrations that do not pass the test. */
+  /** Removes all registrations for which the test returns false. */
   keep(isKept: (registration: Registration) => boolean): void {
     const removed = this.#registrations.filter((registration) => !isKept(registration));
     this.#registrations = this.#registrations.filter(isKept);
@@ -118,9 +118,9 @@ export class Hooks<State> {
 }
 
 /**
- * Adds a function to a list, and removes it when the signal aborts, if one is given.
+ * Adds a function to a list. If a signal is given, the function is removed when the signal aborts.
  *
- * @param hook - the function that `off` knows the entry by. Default: the added function
+ * @param hook - the function by which `off` finds the entry. Default: the added function
  */
 export function addHook(
   hooks: Hooks<unknown>,
@@ -138,7 +138,7 @@ export function addHook(
   hooks.add(added);
 }
 
-/** Turns a hook into one that only observes: it throws nothing, and returns nothing to await. */
+/** Turns a hook into a pure observer, which throws nothing and returns nothing to await. */
 export function observing<Event extends object>(name: HookName, hook: Hook<Event>): Hook<Event> {
   return (record) => {
     const report = (error: unknown) => {
@@ -156,7 +156,8 @@ export function observing<Event extends object>(name: HookName, hook: Hook<Event
 /**
  * Calls the hooks one after another. Returns a promise only if a hook returned one.
  *
- * @param onError - called when a hook throws; if it returns, the next hook is called. Default: throws the error
+ * @param onError - called when a hook throws; if `onError` returns, the next hook is called. Default: throws the
+ *   error
  */
 export function notify<Event>(
   hooks: readonly Hook<Event>[],
@@ -175,7 +176,7 @@ export function notify<Event>(
   return undefined;
 }
 
-// A separate function keeps closures out of `notify`, as they would make every task allocate a context.
+// A separate function keeps closures out of `notify`. With closures, every task would have to allocate a context.
 function notifyRest<Event>(
   returned: PromiseLike<unknown>,
   hooks: readonly Hook<Event>[],
@@ -193,8 +194,8 @@ function rethrow(error: unknown): never {
 }
 
 /**
- * Records the error of a completion hook. After a success, the error becomes the failure. After a failure, it is added
- * to the record and, if possible (the failure may be frozen), to the failure.
+ * Records the error of a completion hook. After a success, the error becomes the failure. After a failure, the error is
+ * added to the record and, unless the failure is frozen, to the failure.
  */
 export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly name: string }): void {
   if (record.status === 'completed') {
@@ -204,7 +205,7 @@ export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly n
     return;
   }
   record.suppressed = [...record.suppressed, thrown];
-  // The reason of an abort belongs to the caller, and other code sees it.
+  // The reason of an abort belongs to the caller and is visible to other code, so nothing is added to it.
   if (record.status !== 'failed') return;
   suppress(record.error as Error, thrown);
 }

@@ -4,34 +4,34 @@ import { aFunction, anObjectOf } from '../shared/validate.js';
 import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
 
 /**
- * Context that travels with work to the worker or loop that executes it, as text: trace context (`traceparent`) and the
- * like. `Instrumentation.capture` creates it, `Instrumentation.restore` applies it.
+ * Trace context (`traceparent`) and similar context, as text, that travels with work to the worker or loop that
+ * executes the work. Created by `Instrumentation.capture` and applied by `Instrumentation.restore`.
  */
 export type Carrier = Readonly<Record<string, string>>;
 
 /**
- * Wraps all work of the program, of every orchestrator: called actions, nodes of a flow, work of a fleet's workers, and
- * loops. Meant for tracing and similar uses that have to surround the work. If observing is enough, hooks and
+ * Wraps all work of the program, in every orchestrator: called actions, nodes of a flow, work of a fleet's workers, and
+ * loops. Meant for tracing and similar uses that must surround the work. If observing is enough, hooks and
  * `node:diagnostics_channel` are cheaper.
  *
- * `process`, `task` and `group` receive a record and the work. They call the work at once, in the context that the work
- * is to run in. When the work has settled, the record is complete. An instrumentation cannot change the work: its
- * results and errors are ignored, and work that it does not call is called anyway.
+ * `process`, `task` and `group` receive a record and the work. They must call the work synchronously, in the context in
+ * which the work should run. When the work has settled, the record is complete. An instrumentation cannot change the
+ * work: its results and errors are ignored, and work that it does not call is called anyway.
  */
 export interface Instrumentation {
   /** Surrounds a process, including its hooks. */
   process?(record: ProcessRecord, work: () => Promise<unknown>): unknown;
   /** Surrounds a task, including its hooks, middleware and attempts. */
   task?(record: TaskRecord, work: () => Promise<unknown>): unknown;
-  /** Surrounds the actions that a call of `parallel`, `map` or `any`, or an iteration of `each`, runs concurrently. */
+  /** Surrounds the concurrent actions of a call of `parallel`, `map` or `any`, or of an iteration of `each`. */
   group?(record: GroupRecord, work: () => Promise<unknown>): unknown;
   /**
-   * Returns the context to send along with work that leaves the program: a run on a fleet, a message between loops.
-   * Default: none.
+   * Returns the context to send along with work that leaves the program, such as a run on a fleet or a message between
+   * loops. Default: none.
    */
   capture?(): Carrier | undefined;
   /**
-   * Calls work in the context that its carrier describes. An empty carrier means no context. Default: calls the work
+   * Calls `work` in the context that the carrier describes. An empty carrier means no context. Default: calls `work`
    * directly.
    */
   restore?<Result>(carrier: Carrier, work: () => Result): Result;
@@ -68,7 +68,7 @@ export function instrument(instrumentation: Instrumentation): () => void {
   };
 }
 
-/** If true, an instrumentation is installed. */
+/** Returns true if an instrumentation is installed. */
 export function isInstrumented(): boolean {
   return installed.length > 0;
 }
@@ -89,7 +89,7 @@ function merged(carrier: Carrier | undefined, capture: Instrumentation['capture'
   }
 }
 
-/** Calls work in the context that it was sent with. */
+/** Calls work in the context that was sent with it. */
 export function restored<Result>(carrier: Carrier, work: () => Result): Result {
   let call = work;
   for (let index = installed.length - 1; index >= 0; index--) {
@@ -99,14 +99,14 @@ export function restored<Result>(carrier: Carrier, work: () => Result): Result {
   return call();
 }
 
-/** If true, work of this kind has subscribers or an instrumentation. */
+/** Returns true if work of this kind has subscribers or an instrumentation. */
 export function isWatched({ hasSubscribers }: { readonly hasSubscribers: boolean }): boolean {
   return hasSubscribers || installed.length > 0;
 }
 
 /**
- * Runs observed work. Subscribers are called inside the instrumentations, so that whatever they record belongs to the
- * context that the instrumentations set up.
+ * Runs observed work. Subscribers are called inside the instrumentations, so that everything they record belongs to the
+ * context set up by the instrumentations.
  */
 export function watched<Record extends object>(
   kind: 'process' | 'task' | 'group',
@@ -122,14 +122,14 @@ export function watched<Record extends object>(
     if (around !== undefined) call = enclosed(around as Around<Record, Promise<unknown>>, record, call);
   }
   const pending = call();
-  // Returns a new promise. The instrumentation handles rejections of `pending`, and a failure that the caller does not
-  // handle must still be reported as unhandled.
+  // The instrumentation handles rejections of `pending`, so a new promise is returned: a failure that the caller does
+  // not handle must still be reported as unhandled.
   return call === start ? pending : pending.then();
 }
 
 type Around<Given, Result> = (given: Given, work: () => Result) => unknown;
 
-/** Encloses work so that it runs exactly once, and settles with its own outcome, whatever the instrumentation does. */
+/** Wraps work so that it runs exactly once and settles with its own outcome, regardless of the instrumentation. */
 function enclosed<Given, Result>(around: Around<Given, Result>, given: Given, work: () => Result): () => Result {
   return () => {
     let outcome: (() => Result) | undefined;

@@ -15,15 +15,15 @@ export function isAsync<Item>(items: AsyncIterable<Item> | unknown): items is As
 }
 
 /**
- * Marks rejections of promises in a list as handled. Such a promise may reject before its item has its turn, and the
- * rejection is then reported as a failure of the item.
+ * Marks rejections of promises in a list as handled. A promise may reject before its item is processed; the rejection
+ * is then reported as a failure of the item.
  */
 export function expectFailures(items: unknown): void {
   if (!Array.isArray(items)) return;
   for (const item of items) if (types.isPromise(item)) item.then(undefined, () => {});
 }
 
-/** Calls an action with an item that is a promise, unless an abort happened before the promise resolved. */
+/** Calls an action with an item that is a promise, unless an abort happens before the promise resolves. */
 export async function later<Item>(
   item: PromiseLike<unknown>,
   action: (item: Item) => unknown,
@@ -35,7 +35,8 @@ export async function later<Item>(
 }
 
 /**
- * Returns the number of items if it is certain. Other objects with a `length` or `size` may mean something else by it.
+ * Returns the number of items if the number is certain. In objects other than the known collections, `length` or `size`
+ * may mean something else.
  */
 export function sizeOf(items: unknown): number | undefined {
   if (Array.isArray(items) || types.isTypedArray(items)) return items.length;

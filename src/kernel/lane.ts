@@ -2,7 +2,7 @@ import { longestDelay } from '../shared/validate.js';
 import type { Cancellation } from './cancellation.js';
 import { detached } from './process.js';
 
-/** Rules of a limit, with the defaults filled in. Infinity means no rule. */
+/** Rules of a limit, with the defaults filled in. Infinity switches a rule off. */
 export interface Rules {
   readonly concurrency: number;
   readonly rate: number;
@@ -15,27 +15,27 @@ export interface Places {
   readonly running: number;
   /** Number of attempts that wait for a place. */
   readonly waiting: number;
-  /** If true, the object can be forgotten and made again. */
+  /** If true, the object can be discarded and created again later. */
   readonly isIdle: boolean;
-  /** Takes a place if that is possible at once. */
+  /** Takes a place if the attempt may start immediately. Returns false if the attempt has to wait. */
   take(cost: number): boolean;
-  /** Resolves when the place is taken. Rejects with the reason of an abort, and if no place can be had. */
+  /** Resolves when the place is taken. Rejects with the abort reason, or if no place can be obtained. */
   wait(cost: number, cancellation: Cancellation): Promise<void>;
-  /** Notes that an attempt has started. */
+  /** Records that an attempt has started. */
   started(cost: number): void;
-  /** Gives a place back. */
+  /** Releases a place. */
   leave(): void;
-  /** Gives back a place that no attempt has started in. */
+  /** Releases a place in which no attempt has started. */
   cancel(cost: number): void;
-  /** Starts nothing for the given milliseconds. */
+  /** Pauses the limit: no attempt starts for the given milliseconds. */
   pause(milliseconds: number): void;
 }
 
 /**
- * Makes the places of a limit.
+ * Creates the places of a limit.
  *
  * @param key - the key, or `undefined` for a limit without keys
- * @param onIdle - to be called when nothing runs and nothing waits any longer
+ * @param onIdle - called when nothing is running or waiting any more
  */
 export type MakePlaces = (rules: Rules, key: string | undefined, onIdle?: () => void) => Places;
 
@@ -67,17 +67,17 @@ interface Waiter {
  *                   │      └ abort ─ cancel()
  *                   └ abort ─ leaves the queue
  *
- * A place is reserved when it is taken. Its cost enters the window when the attempt has started, because the window is
+ * Taking a place reserves its cost. The cost enters the window only when the attempt has started, because the window is
  * exact only if no attempt starts later than its entry says.
  *
- * Waiting attempts start in order of arrival: the first one waits until there is room for its cost, and no later one
- * overtakes it. Queue and window are linked lists, so every step takes constant time. At most one timer runs, and only
- * while attempts wait.
+ * Waiting attempts start in order of arrival: the first attempt waits until there is room for its cost, and no later
+ * attempt overtakes it. Queue and window are linked lists, so every step takes constant time. At most one timer runs,
+ * and only while attempts wait.
  */
 export class Lane implements Places {
   running = 0;
   waiting = 0;
-  /** Cost of the attempts in the window, and of those that have a place and have not started yet. */
+  /** Total cost of the attempts in the window and of the attempts that have a place but have not started yet. */
   #used = 0;
   #firstStart: Start | undefined = undefined;
   #lastStart: Start | undefined = undefined;
@@ -89,32 +89,32 @@ export class Lane implements Places {
   /** The attempt that the timer is set for. */
   #armedFor: Waiter | undefined = undefined;
 
-  /** @param onIdle - called when nothing runs and nothing waits any longer */
+  /** @param onIdle - called when nothing is running or waiting any more */
   constructor(
     private readonly rules: Rules,
     private readonly onIdle?: () => void,
   ) {}
 
-  /** If true, nothing runs or waits, the window is empty and the lane is not paused. */
+  /** If true, nothing is running or waiting, the window is empty and the lane is not paused. */
   get isIdle(): boolean {
     if (this.running > 0 || this.waiting > 0 || this.#isPaused()) return false;
     this.#expire();
     return this.#firstStart === undefined;
   }
 
-  /** Takes a place if there is room and nothing waits. */
+  /** Takes a place if there is room and no attempt is waiting. */
   take(cost: number): boolean {
     if (this.waiting > 0 || !this.#fits(cost)) return false;
     this.#reserve(cost);
     return true;
   }
 
-  /** Resolves when the place is taken. Rejects with the reason of an abort. */
+  /** Resolves when the place is taken. Rejects with the abort reason. */
   wait(cost: number, cancellation: Cancellation): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = cancellation.abortable
         ? () => {
-            // The abort that is under way may have reached another attempt first, which has made room for this one.
+            // The same abort may have reached another attempt first and thereby freed a place for this attempt.
             if (waiter.hasPlace) return;
             this.#remove(waiter);
             reject(cancellation.reason);
@@ -132,7 +132,7 @@ export class Lane implements Places {
     });
   }
 
-  /** Enters the attempt in the window. Called when the attempt has started. */
+  /** Adds a started attempt to the window. */
   started(cost: number): void {
     if (this.rules.rate === Infinity) return;
     const at = performance.now();
@@ -146,14 +146,14 @@ export class Lane implements Places {
     if (this.waiting > 0) this.#arm();
   }
 
-  /** Gives a place back. */
+  /** Releases a place. */
   leave(): void {
     this.running--;
     if (this.waiting > 0) this.#pump();
     else if (this.running === 0) this.onIdle?.();
   }
 
-  /** Gives back a place that no attempt has started in. */
+  /** Releases a place in which no attempt has started. */
   cancel(cost: number): void {
     this.#used -= cost;
     // The first waiting attempt may start earlier than its timer says.
@@ -161,7 +161,7 @@ export class Lane implements Places {
     this.leave();
   }
 
-  /** Starts nothing for the given milliseconds. */
+  /** Pauses the lane: no attempt starts for the given milliseconds. */
   pause(milliseconds: number): void {
     this.#openAt = Math.max(this.#openAt, performance.now() + milliseconds);
   }
@@ -193,7 +193,7 @@ export class Lane implements Places {
     if (this.#firstStart === undefined) this.#lastStart = undefined;
   }
 
-  /** Gives places to the first waiting attempts, as far as there is room. */
+  /** Gives places to the first waiting attempts while there is room. */
   #pump(): void {
     for (let first = this.#first; first !== undefined && this.#fits(first.cost); first = this.#first) {
       this.#remove(first);
@@ -214,7 +214,7 @@ export class Lane implements Places {
     this.waiting--;
   }
 
-  /** Sets the timer for the first waiting attempt, if it waits for the window or the end of a pause. */
+  /** Sets the timer for the first waiting attempt, if the attempt waits for the window or for the end of a pause. */
   #arm(): void {
     if (this.#timer !== undefined && this.#armedFor === this.#first) return;
     clearTimeout(this.#timer);
@@ -241,7 +241,7 @@ export class Lane implements Places {
       missing -= start.cost;
       due = Math.max(due, start.at + per);
     }
-    // The rest of the window belongs to attempts that are about to start. They set the timer when they have started.
+    // The missing room belongs to attempts that are about to start. They set the timer once they have started.
     return missing > 0 ? Infinity : due;
   }
 }

@@ -8,7 +8,7 @@ import { enter, type Process, type Scope } from './process.js';
 /** The empty list of suppressed errors, shared by all records. */
 const none: readonly unknown[] = [];
 
-/** A running process or task: the record that its hooks see. */
+/** A running process or task. The object is the record passed to its hooks. */
 export abstract class Running implements Mutable<Outcome> {
   status: Status = 'running';
   result: unknown = undefined;
@@ -24,7 +24,7 @@ export abstract class Running implements Mutable<Outcome> {
   abstract ended(duration: number): void;
 }
 
-/** Hooks as they are called. Their public types describe the record at the time of each call. */
+/** Hooks of the whole record. Their public types describe the record at the time of each call. */
 type Hooks<Record> = readonly Hook<Record>[];
 
 /**
@@ -34,12 +34,13 @@ type Hooks<Record> = readonly Hook<Record>[];
  *                │                  ├─ failure ─► failed ────┼─ completion hooks ─ settle
  *                └─ hook throws ────┘─ abort ───► cancelled ─┘
  *
- * An abort interrupts the begin hooks and the work, but not the completion hooks. They clean up, so they run outside
- * the reach of the abort. A completion hook that throws turns `completed` into `failed`.
+ * An abort interrupts the begin hooks and the work, but not the completion hooks, because they clean up. A completion
+ * hook that throws turns `completed` into `failed`.
  *
- * @param owner - the process that the work belongs to and has begun in
- * @param own - the work's own cancellation, if any: its limit is a failure, all other aborts come from outside
- * @returns the result, or throws, at once if neither hooks nor work had to be awaited; else a promise
+ * @param owner - the process to which the work belongs and in which it has begun
+ * @param own - the work's own cancellation, if any; reaching its limit is a failure, and every other abort comes from
+ *   outside
+ * @returns the result, synchronously (or throws) if neither hooks nor work had to be awaited; otherwise a promise
  */
 export function live<Record extends Running>(
   record: Record,
@@ -67,7 +68,7 @@ export function live<Record extends Running>(
   return isPending ? later(life, pending as PromiseLike<unknown>) : succeed(life, pending);
 }
 
-/** The parts of a running process or task. */
+/** The state of a process or task while it runs. */
 interface Life {
   readonly record: Running;
   readonly owner: Process;
@@ -125,7 +126,7 @@ function outcomeOf({ status, result, error }: Running): unknown {
   throw error;
 }
 
-// Separate functions keep closures out of `live`, as they would make every task allocate a context.
+// Separate functions keep closures out of `live`. With closures, every task would have to allocate a context.
 
 function after<Record>(
   begun: PromiseLike<void>,
@@ -143,8 +144,8 @@ function start<Record>(work: (record: Record, scope: Scope) => unknown, record: 
 }
 
 /**
- * Calls completion hooks outside the reach of the abort. Work that they start and do not await belongs to the
- * surrounding scope.
+ * Calls completion hooks in a scope that the abort does not reach. Work that the hooks start and do not await belongs
+ * to the surrounding scope.
  */
 function beyond<Record extends Running>(scope: Scope, completion: Hooks<Record>, record: Record) {
   const cancellation = new Cancellation([], false);
@@ -159,12 +160,12 @@ function leaving(process: Process): (work: Promise<unknown>) => void {
   return (work) => process.leave(work);
 }
 
-/** Returns the error that a caller receives for a thrown value. The reason of an abort is passed on unchanged. */
+/** Returns the error that a caller receives for a thrown value. The reason of an abort is returned unchanged. */
 export function asFailure(thrown: unknown, name: string, cancellation: Cancellation): unknown {
   return isReason(thrown, cancellation) ? thrown : failureOf(thrown, name);
 }
 
-/** If true, the value was thrown because of an abort. */
+/** Returns true if the value was thrown because of an abort. */
 export function isReason(thrown: unknown, { aborted, reason }: Cancellation): boolean {
   return aborted && thrown === reason;
 }

@@ -17,8 +17,8 @@ import { detached } from './process.js';
 import type { Task } from './task.js';
 
 /**
- * Options of `limit()`, and of the option `limit` of an action. At least one of `concurrency`, `rate` and `pauseOn` has
- * to be given; without the others, there is no such limit.
+ * Options of `limit()` and of an action's option `limit`. At least one of `concurrency`, `rate` and `pauseOn` is
+ * required; options that are left out limit nothing.
  *
  * @example
  * const options: LimitOptions<[prompt: Prompt]> = {
@@ -39,58 +39,59 @@ export interface LimitOptions<Args extends readonly unknown[] = any[]> {
   readonly concurrency?: number | undefined;
   /**
    * Maximum number of attempts that start within `per` milliseconds: a whole number of at least 1, or Infinity. With
-   * `cost`, the maximum sum of their costs. The window slides: no period of that length ever sees more. Default:
-   * Infinity.
+   * `cost`, the maximum sum of their costs. The window slides, so the maximum holds for every period of that length.
+   * Default: Infinity.
    */
   readonly rate?: number | undefined;
   /** Length of the window of `rate`, in milliseconds: above 0, up to 2147483647. Default: 1000. */
   readonly per?: number | undefined;
   /**
-   * Returns the key of a call, from its arguments: a string or a number. Each key has a limit of its own. Keys that are
-   * not in use are forgotten. Default: one limit for all calls.
+   * Returns the key of a call, a string or a number, from the arguments of the call. Each key has a limit of its own.
+   * Keys that are not in use are forgotten. Default: one limit for all calls.
    */
   readonly key?: ((...args: Args) => string | number) | undefined;
   /**
-   * Returns the part of `rate` that a call takes, from its arguments: a whole number from 0 to `rate`. Default: 1.
+   * Returns the share of `rate` that a call uses, a whole number from 0 to `rate`, from the arguments of the call.
+   * Default: 1.
    */
   readonly cost?: ((...args: Args) => number) | undefined;
   /**
-   * Called with the failure of each attempt. Returns the time for which the whole limit is closed, or the limit of that
-   * key: milliseconds, a Date, or the text of a `Retry-After` field, as for `retryAfter` of the retries. For
-   * `undefined`, `null` and any other text, the limit stays open. Running attempts go on. If it throws, the attempt
-   * fails with that error. Default: none.
+   * Called with the failure of each attempt. Returns the time during which no attempt may start under the limit or,
+   * with `key`, under the limit of the call's key: milliseconds, a Date, or the text of a `Retry-After` field, as for
+   * `retryAfter` of the retries. `undefined`, `null` and any other text leave the limit open. Running attempts
+   * continue. If the function throws, the attempt fails with the thrown error. Default: none.
    */
   readonly pauseOn?: ((error: Error) => number | string | Date | null | undefined) | undefined;
   /**
-   * Maximum number of attempts that wait for a place: a whole number, or Infinity. Further attempts are refused with a
-   * `LimitError`. With `key`, the number for each key. Default: Infinity.
+   * Maximum number of attempts that wait for a place, per key if the limit has keys: a whole number, or Infinity.
+   * Further attempts are refused with a `LimitError`. Default: Infinity.
    */
   readonly maxQueue?: number | undefined;
 }
 
 /**
- * A limit that actions share, made by `limit()`. `Args` are the arguments that its `key` and `cost` receive. An action
- * can use the limit if its parameters fit.
+ * A limit that actions share, created by `limit()`. `Args` are the arguments that its `key` and `cost` receive. An
+ * action can use the limit if its parameters are compatible with `Args`.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a limit without key and cost fits every action
 export interface Limit<Args extends readonly unknown[] = any[]> {
   /** Name of the limit, if it has one. */
   readonly name: string | undefined;
-  /** Number of attempts that have a place, over all keys. */
+  /** Number of attempts that have a place, across all keys. */
   readonly running: number;
-  /** Number of attempts that wait for a place, over all keys. */
+  /** Number of attempts that wait for a place, across all keys. */
   readonly waiting: number;
-  /** Exists in types only: the arguments that the limit accepts. */
+  /** Exists only in types: the arguments that the limit accepts. */
   readonly accepts?: ((...args: Args) => void) | undefined;
 }
 
 /**
- * The values of the option `limit`: options for a limit of its own, a `Limit` made by `limit()`, or a list of them. All
- * of them fit the arguments of the action.
+ * The values of the option `limit`: options for a limit of the action's own, a `Limit` created by `limit()`, or a list
+ * of these. Every limit must accept the arguments of the action.
  */
 export type LimitOption<Args extends readonly unknown[]> = OneLimit<Args> | readonly OneLimit<Args>[];
 
-/** A limit or its options. Without the second part, a `Limit` of any arguments would pass for options. */
+/** A limit or its options. Without the `running?: never`, a `Limit` for any arguments would be accepted as options. */
 type OneLimit<Args extends readonly unknown[]> = Limit<Args> | (LimitOptions<Args> & { readonly running?: never });
 
 const readLimitOptions = anObjectOf<LimitOptions>({
@@ -108,15 +109,15 @@ const readLimitOptions = anObjectOf<LimitOptions>({
 });
 
 /**
- * Makes a limit for all actions that name it in their option `limit`: how many attempts run at once, and how many start
- * in a time. Each attempt of an action, retries included, waits for a place. Waiting attempts start in order of
- * arrival; an attempt whose task is aborted leaves the queue at once.
+ * Creates a limit for all actions that refer to it in their option `limit`. The limit sets how many attempts may run at
+ * once, and how many may start in a time. Each attempt of an action, including retries, waits for a place. Waiting
+ * attempts start in order of arrival; an attempt whose task is aborted leaves the queue immediately.
  *
- * An attempt gives its place back when it has settled for its task: also when it has timed out, or its run was aborted.
- * A function that ignores its signal may then still be running. Pass `orchestrator.signal` to what it calls.
+ * An attempt releases its place when it settles, times out or is aborted. A function that ignores its signal may still
+ * be running then. To prevent this, pass `orchestrator.signal` to the functions it calls.
  *
- * An action that calls another action of the same limit holds its place while it waits for the inner one. If all places
- * are held that way, nothing goes on. Give the outer action no limit, or another one.
+ * An action that calls another action under the same limit holds its place while it waits for the inner action. If all
+ * places are held by such outer actions, none of them can proceed. Give the outer action no limit, or a different one.
  *
  * @param options - `concurrency`, `rate`, `per`, `key`, `cost`, `pauseOn`, `maxQueue`, `name`; see `LimitOptions`
  * @throws {ValidationError} if an option is unknown or has the wrong type, or if the options limit nothing
@@ -135,14 +136,14 @@ export const readLimit: Reader<readonly AnyLimit[]> = (value, field) => {
   const limits = (Array.isArray(value) ? value : [value]).map((item, index) =>
     item instanceof AnyLimit ? item : new AnyLimit(item, Array.isArray(value) ? `${field}.${index}` : field),
   );
-  // All actions take their places in the same order, so that no two of them wait for each other.
+  // All actions take their places in the same order, so that no two actions can deadlock.
   return [...new Set(limits)].sort((one, other) => one.number - other.number);
 };
 
-/** Options of a limit as data, for nodes that are JSON: without functions. */
+/** Options of a limit as data, without functions, for nodes that are JSON. */
 export type LimitData = Pick<LimitOptions, 'name' | 'concurrency' | 'rate' | 'per' | 'maxQueue'>;
 
-/** Validates a limit that is data: a name, options without functions, or `null`. */
+/** Validates a limit as data: a name, options without functions, or `null`. */
 export const aLimitAsData: Reader<string | LimitData | null> = (value, field) => {
   if (value === null) return null;
   if (typeof value === 'string') return aName(value, field);
@@ -157,7 +158,7 @@ export const aLimitAsData: Reader<string | LimitData | null> = (value, field) =>
 
 let made = 0;
 
-/** A limit of any kind. */
+/** A limit in memory or in a shared store. */
 export class AnyLimit implements Limit {
   readonly name: string | undefined;
   readonly number = made++;
@@ -168,7 +169,7 @@ export class AnyLimit implements Limit {
   /** The timer that forgets keys. */
   #sweep: NodeJS.Timeout | undefined = undefined;
 
-  /** @param make - makes the places. Default: in memory */
+  /** @param make - creates the places. Default: in memory */
   constructor(
     options: unknown,
     field = '',
@@ -250,7 +251,7 @@ export class AnyLimit implements Limit {
     return lane;
   }
 
-  /** Forgets a key at once, or when its window is empty and its pause is over. */
+  /** Forgets a key immediately if it is idle, or else when its window is empty and its pause is over. */
   #forget(key: string): void {
     if (this.#lanes.get(key)?.isIdle) this.#lanes.delete(key);
     else if (this.#sweep === undefined) this.#sweepLater();

@@ -7,37 +7,37 @@ import { anOrchestrator } from './origin.js';
 import type { CurrentProcess, RunOptions } from './run.js';
 
 /**
- * Options of `runMain`: the options of `orchestrator.run`, and a limit for the end.
+ * Options of `runMain`: the options of `orchestrator.run`, and a time limit for the shutdown.
  *
  * @example
  * await runMain(orchestrator, main, { name: 'nightly import', timeout: 3_600_000, grace: 30_000 });
  */
 export interface MainOptions<State> extends RunOptions<State> {
   /**
-   * Milliseconds that the program may take to end by itself after an interrupt or a failure, up to 2147483647. Then it is
-   * ended. `null`, 0 or Infinity for no limit. Default: 10000.
+   * Milliseconds that the program may take to end by itself after an interrupt or a failure, up to 2147483647.
+   * Afterwards, the program is terminated. `null`, 0 or Infinity for no limit. Default: 10000.
    */
   readonly grace?: number | null | undefined;
 }
 
 const readGrace = anObjectOf<Pick<MainOptions<object>, 'grace'>, { readonly grace?: number }>({ grace: aLimit });
 
-/** Signals that interrupt a program, and the exit code of each: 128 and the number of the signal. */
+/** Signals that interrupt a program, with the exit code of each: 128 plus the number of the signal. */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Runs the main function of a script as a process that ends in good order.
+ * Runs the main function of a script as a process that shuts down cleanly.
  *
- * - Ctrl-C (`SIGINT`) and `SIGTERM` abort the run. The exit code is then 130 or 143. A second signal ends the program at
- *   once.
- * - A failure is printed on stderr, once, with its causes and without values. The exit code is then 1, unless the
- *   function has set `process.exitCode`.
- * - The program ends when nothing keeps it alive any more, after a failure or an interrupt at the latest when `grace` is
- *   over.
+ * - Ctrl-C (`SIGINT`) and `SIGTERM` abort the run, and the exit code is 130 or 143. A second signal ends the program
+ *   immediately.
+ * - A failure is printed to stderr once, with its causes but without values. The exit code is 1, unless the function
+ *   has set `process.exitCode`.
+ * - The program ends when nothing keeps it alive any more. After a failure or an interrupt, it is terminated if it is
+ *   still alive after `grace` milliseconds.
  *
- * @param main - receives the process, as the function of `orchestrator.run` does
+ * @param main - receives the process, like the function passed to `orchestrator.run`
  * @param options - options of the run, and `grace`
- * @returns a promise that resolves with the result of `main` after `main` has settled, or with `undefined` after a
+ * @returns a promise that resolves after `main` has settled: with the result of `main`, or with `undefined` after a
  *   failure or an interrupt. Rejects with a `ValidationError` if an argument or an option is not valid
  * @example
  * await runMain(orchestrator, async ({ signal }) => {
@@ -80,7 +80,10 @@ export async function runMain<State extends object, Result>(
   }
 }
 
-/** Calls `interrupt` for the first signal, and ends the program at the second. Returns a function that stops both. */
+/**
+ * Calls `interrupt` on the first signal, and ends the program on the second. Returns a function that removes the
+ * listeners.
+ */
 function onInterrupt(interrupt: (name: keyof typeof exitCodes) => void): () => void {
   let isInterrupted = false;
   const onSignal = (name: NodeJS.Signals) => {
@@ -96,7 +99,7 @@ function onInterrupt(interrupt: (name: keyof typeof exitCodes) => void): () => v
   };
 }
 
-/** The end of a program that was interrupted or has failed. */
+/** The shutdown of a program that was interrupted or has failed. */
 class Ending {
   #isInterrupted = false;
   #reported: unknown;
@@ -104,14 +107,14 @@ class Ending {
 
   constructor(private readonly grace: number) {}
 
-  /** Begins the end: from now on, the program has `grace` milliseconds. */
+  /** Begins the shutdown: from now on, the program has `grace` milliseconds to end. */
   begin(exitCode: number): void {
     this.#isInterrupted = true;
     process.exitCode = exitCode;
     this.#limit();
   }
 
-  /** Reports a failure, unless it follows from an interrupt or was reported already. */
+  /** Reports a failure, unless the failure follows from an interrupt or was already reported. */
   fail(error: unknown): void {
     if (this.#isInterrupted && isAbort(error)) return;
     if (this.#reported !== undefined && (error === this.#reported || isAbort(error))) return;
@@ -123,7 +126,7 @@ class Ending {
 
   #limit(): void {
     if (this.grace === Infinity) return;
-    // The timer alone does not keep the program alive.
+    // The timer does not keep the program alive by itself.
     this.#timer ??= setTimeout(() => process.exit(), this.grace).unref();
   }
 }

@@ -52,21 +52,21 @@ import { StateStore } from './state.js';
  * const orchestrator = new Orchestrator(options);
  */
 export interface OrchestratorOptions<State> extends PolicyOptions {
-  /** Name of the orchestrator's processes, as hooks and telemetry report them. Default: `orchestrator`. */
+  /** Name of the orchestrator's processes, in hooks and telemetry. Default: `orchestrator`. */
   readonly name?: string | undefined;
   /**
-   * Initial state of every run: a plain object or an instance of a class. A run on an instance gets copies of the own
-   * properties, and the methods. `#private` fields cannot be copied. Default: an empty object.
+   * Initial state of every run: a plain object or an instance of a class. For an instance, each run gets its methods,
+   * and copies of its own properties. `#private` fields cannot be copied. Default: an empty object.
    */
   readonly state?: Partial<State> | undefined;
   /**
-   * If true, all runs work on one state object instead of a copy each, and `run` rejects its `state` option. Default:
-   * false.
+   * If true, all runs work on one state object instead of separate copies, and `run` rejects its `state` option.
+   * Default: false.
    */
   readonly sharedState?: boolean | undefined;
   /**
-   * Decides if a failure is answered by the fallback of an action, for actions without a `fallbackOn` of their own.
-   * Default: every failure is.
+   * Returns true if the fallback of an action should handle a failure. Applies to actions without a `fallbackOn` of
+   * their own. Default: fallbacks handle every failure.
    */
   readonly fallbackOn?: ActionOptions['fallbackOn'];
 }
@@ -109,8 +109,8 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Sets state, one key or several at once. Inside a run: changes that run's state. Outside a run: changes the initial
-   * state of later runs.
+   * Sets one or several keys of the state. Inside a run, changes the state of that run. Outside a run, changes the
+   * initial state of later runs.
    *
    * @throws {ValidationError} if a key is reserved (`__proto__`, `constructor`, `prototype`) or `values` is not an
    *   object
@@ -126,26 +126,26 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * The state of the current run, to read and to change. Outside a run: a frozen copy of the state that the last
-   * finished run left, or of the initial state if no run has finished. Call `setState` to change what later runs start
-   * from. With `sharedState`: always the one shared object.
+   * The state of the current run, to read and to change. Outside a run: a frozen copy of the final state of the last
+   * finished run, or of the initial state if no run has finished. Call `setState` to change the initial state of later
+   * runs. With `sharedState`: always the one shared object.
    */
   getState(): State {
     return (this.#state ?? this.#core.states.current) as State;
   }
 
   /**
-   * The abort signal of the current attempt, group or process. Outside a run: a signal that never aborts. The signal
-   * aborts when the attempt times out, when a sibling fails under `failFast`, or when the run is aborted.
+   * The abort signal of the current attempt, group or process. The signal aborts when the attempt times out, when a
+   * sibling fails under `failFast`, or when the run is aborted. Outside a run: a signal that never aborts.
    */
   get signal(): AbortSignal {
     return signalScope()?.cancellation.signal ?? new AbortController().signal;
   }
 
   /**
-   * The task that the calling code belongs to, in an action, a node of a flow, a job of a fleet and a node of a loop:
-   * its id, name, attempt, signal and remaining time. In a nested run: the task that started the run. `undefined` outside
-   * the tasks of this orchestrator.
+   * The task to which the calling code belongs, with its id, name, attempt, signal and remaining time. Available in
+   * actions, nodes of a flow, jobs of a fleet and nodes of a loop. In a nested run: the task that started the run.
+   * `undefined` outside the tasks of this orchestrator.
    *
    * @example
    * logger.info({ task: orchestrator.task?.id, attempt: orchestrator.task?.attempt }, 'asking');
@@ -155,8 +155,9 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Milliseconds until the nearest limit of the calling code: of its attempt, its task, its run, or of a run around it.
-   * 0 after an abort, Infinity if there is no limit. Fractional; round it down for a header.
+   * Milliseconds until the nearest limit that applies to the calling code: the limit of its attempt, its task, its run,
+   * or a surrounding run. 0 after an abort, Infinity if there is no limit. The number may be fractional, so round it
+   * down for a header.
    *
    * @example
    * const headers = { 'x-deadline-ms': String(Math.floor(orchestrator.remaining)) };
@@ -166,7 +167,7 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Registers a hook that is called and awaited before a process. If the hook throws, the process fails and its
+   * Registers a hook that is called and awaited before a process starts. If the hook throws, the process fails and its
    * function is not called. Hooks run in order of registration.
    */
   onProcessBegin(hook: Hook<ProcessBeginEvent<State>>, options?: HookOptions): this {
@@ -174,16 +175,16 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Registers a hook that is called after a process, however the process ended. If the hook throws after a success, its
-   * error becomes the result.
+   * Registers a hook that is called after a process has ended, regardless of its outcome. If the hook throws after a
+   * success, the process fails with the hook's error.
    */
   onProcessCompletion(hook: Hook<ProcessCompletionEvent<State>>, options?: HookOptions): this {
     return this.#hook('onProcessCompletion', hook, options);
   }
 
   /**
-   * Registers a hook that is called and awaited before a task. If the hook throws, the task fails and its function is
-   * not called. Hooks run in order of registration.
+   * Registers a hook that is called and awaited before a task starts. If the hook throws, the task fails and its
+   * function is not called. Hooks run in order of registration.
    */
   onTaskBegin(hook: Hook<TaskBeginEvent<State>>, options?: HookOptions): this {
     return this.#hook('onTaskBegin', hook, options);
@@ -198,17 +199,18 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Registers a hook that is called after a task, however the task ended. If the hook throws after a success, its error
-   * becomes the result.
+   * Registers a hook that is called after a task has ended, regardless of its outcome. If the hook throws after a
+   * success, the task fails with the hook's error.
    */
   onTaskCompletion(hook: Hook<TaskCompletionEvent<State>>, options?: HookOptions): this {
     return this.#hook('onTaskCompletion', hook, options);
   }
 
   /**
-   * Registers a hook that is called after a task or a process has failed, with the error and its cause. Cancelled work
-   * has not failed. An error that passes through several tasks and processes on its way out is reported once, for the
-   * task or process that it failed first. Awaited; if the hook throws, the error is added to the failure's `suppressed`.
+   * Registers a hook that is called and awaited after a task or a process has failed, with the error and its cause.
+   * Cancelled work has not failed. An error that propagates through several tasks and processes is reported once, for
+   * the task or process that it fails first. If the hook throws, the thrown error is added to the failure's
+   * `suppressed`.
    *
    * @example
    * orchestrator.onError(({ kind, name, id, error, cause }) => logger.error({ kind, name, id, error, cause }));
@@ -222,10 +224,10 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Removes a hook or middleware from everything that it was registered for. Work that has begun before may still call
-   * it. Does nothing if the function is not registered.
+   * Removes all registrations of a hook or middleware. Work that began earlier may still call the function. Does
+   * nothing if the function is not registered.
    *
-   * @param hook - the function that was given to `onTaskBegin`, `onError`, `use` and the like
+   * @param hook - the function that was passed to `onTaskBegin`, `onError`, `use` and so on
    * @throws {ValidationError} if `hook` is not a function
    * @example
    * orchestrator.onTaskCompletion(log);
@@ -239,8 +241,8 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Registers middleware. It wraps every task, between the begin hooks and the completion hooks. The middleware that
-   * was registered first is the outermost.
+   * Registers middleware that wraps every task, between the begin hooks and the completion hooks. The middleware
+   * registered first is the outermost.
    *
    * @example
    * orchestrator.use(async (task, next) => {
@@ -254,11 +256,11 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Wraps a function as an action. Inside a run, a call becomes a task of that run. Outside, the call gets a run of its
-   * own.
+   * Wraps a function as an action. Inside a run, each call becomes a task of that run. Outside a run, each call gets a
+   * run of its own.
    *
-   * The promise rejects with the error of the last attempt, with a `TimeoutError`, or with the reason of an abort. The
-   * function receives the `this` value of the call, so an action can be a method.
+   * The promise returned by a call rejects with the error of the last attempt, with a `TimeoutError`, or with the
+   * reason of an abort. The function receives the `this` value of the call, so an action can be a method.
    *
    * @param fn - the function, sync or async
    * @param options - override the defaults of the orchestrator, field by field
@@ -291,13 +293,13 @@ export class Orchestrator<State extends object> {
     options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
   ): Action<Args, Awaited<Result> | FallbackResult<Instead>, This>;
   /**
-   * Wraps a function as an action, with the name first. An arrow function has no name of its own, so this is the
-   * shortest way to name it.
+   * Wraps a function as an action, with the name as the first argument. An arrow function has no name of its own, so
+   * this is the shortest way to name it.
    *
    * @param name - name of the action's tasks, a non-empty string
    * @param fn - the function, sync or async
    * @param options - override the defaults of the orchestrator, field by field
-   * @throws {ValidationError} if the options have another name, or any argument is not valid
+   * @throws {ValidationError} if the options contain a different name, or any argument is not valid
    * @example
    * const fetchUser = orchestrator.action('fetchUser', async (id: string) => getJson(`/users/${id}`), { retry: 3 });
    */
@@ -337,13 +339,14 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Wraps several functions as actions that are named by their keys. The same options apply to all.
+   * Wraps several functions as actions that are named by their keys. The same options apply to all actions.
    *
-   * The type of each action follows from its function. Type parameters of a generic function are lost: use `action` for
-   * such a function.
+   * The type of each action is inferred from its function. The type parameters of a generic function are lost, so use
+   * `action` for such a function.
    *
    * @param functions - a plain object of functions
-   * @param options - override the defaults of the orchestrator, field by field; everything but `name`
+   * @param options - override the defaults of the orchestrator, field by field; all options of an action except
+   *   `name`
    * @throws {ValidationError} if a value is not a function (the message names its key), or an option is not valid
    * @example
    * const { fetchUser, fetchOrders } = orchestrator.actions({
@@ -359,8 +362,8 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Creates a copy of an action with other options, for one call or for several. Options that are not given stay as
-   * they were.
+   * Creates a copy of an action with other options, for one call or for several. Options that are left out keep their
+   * values.
    *
    * @throws {ValidationError} if `action` belongs to another orchestrator, or an option is unknown or has the wrong
    *   type
@@ -385,16 +388,16 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Combines actions into a function that runs them concurrently. Without an argument, the actions receive none. A
-   * single argument goes to every action. With one argument per action, each action receives its own. Outside a run,
-   * the call gets a run of its own.
+   * Combines actions into a function that runs them concurrently. Called without an argument, the function passes none
+   * to the actions. A single argument is passed to every action. With one argument per action, each action receives its
+   * own. Outside a run, the call gets a run of its own.
    *
-   * The promise rejects with `ParallelError` after all actions have settled or, with `failFast`, with the first failure
-   * at once.
+   * The promise rejects with a `ParallelError` after all actions have settled or, with `failFast`, immediately with the
+   * first failure.
    *
    * @param actions - an array or an object of actions or closures; the results have the same shape
    * @throws {ValidationError} if a member is not a function, or an option is unknown or has the wrong type. The
-   *   returned function rejects with a `ValidationError` for a wrong number of arguments, before it starts anything.
+   *   returned function rejects with a `ValidationError` for a wrong number of arguments, before it starts any action.
    * @example
    * const load = orchestrator.parallel({ user: fetchUser, orders: fetchOrders }, { failFast: true });
    * const { user, orders } = await load('42');
@@ -410,8 +413,8 @@ export class Orchestrator<State extends object> {
 
   /**
    * Calls an action for each item and resolves with the results in order. The next item is read when `concurrency`
-   * leaves room for it. Promises among the items are awaited; if one rejects, its item has failed. Outside a run, the
-   * call gets a run of its own.
+   * allows. Promises among the items are awaited; if a promise rejects, its item fails. Outside a run, the call gets a
+   * run of its own.
    *
    * Rejects like `parallel`, with a `ValidationError` if `items` cannot be iterated, and with the error of an iterator
    * that throws.
@@ -429,8 +432,8 @@ export class Orchestrator<State extends object> {
 
   /**
    * Combines actions into a function that resolves with the first success and aborts the other actions. Arguments are
-   * passed as `parallel` passes them. With `stagger`, the actions start one after another. Outside a run, the call gets
-   * a run of its own.
+   * passed to the actions like in `parallel`. With `stagger`, the actions start one after another. Outside a run, the
+   * call gets a run of its own.
    *
    * The promise rejects with a `ParallelError` if all actions fail.
    *
@@ -451,17 +454,17 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Calls an action for each item and yields the results as they come. Nothing starts before the first result is asked
-   * for. At most `concurrency` items are running or waiting to be taken; the next item is read when there is room. The
-   * iteration runs in the run that surrounds the first request, or in a run of its own.
+   * Calls an action for each item and yields the results as they become available. Nothing starts before the first
+   * result is requested. At most `concurrency` items are running or waiting to be taken; the next item is read when
+   * there is room. The iteration belongs to the run that surrounds the first request, or else to a run of its own.
    *
-   * Leaving the loop closes the source and aborts what is running. The first failure ends the iteration with its error,
-   * after the results that are there, unless the options have `settle`.
+   * Leaving the loop closes the source and aborts the running actions. Unless the option `settle` is set, the first
+   * failure ends the iteration: the results that are available are yielded, and then the error is thrown.
    *
    * @param items - an iterable or async iterable; promises among the items are awaited
    * @param action - called with the item only
-   * @throws {ValidationError} if `items` cannot be iterated, `action` is not a function, or an option is unknown or has
-   *   the wrong type
+   * @throws {ValidationError} if `items` cannot be iterated, `action` is not a function, or an option is unknown or
+   *   has the wrong type
    * @example
    * for await (const user of orchestrator.each(ids, fetchUser, { concurrency: 5 })) await save(user);
    */
@@ -478,8 +481,9 @@ export class Orchestrator<State extends object> {
    * Inside another run, the process is a child of that run. The function receives `{ context, signal, id }`: the state,
    * the abort signal and the id of the process.
    *
-   * Settles like the function. When the run is aborted, it rejects at once with the abort reason. When a hook throws,
-   * it rejects with the hook's error. Rejects with `ValidationError` if an option is unknown or has the wrong type.
+   * Settles like the function. An aborted run rejects immediately with the abort reason, and a hook that throws makes
+   * the run reject with the hook's error. Rejects with a `ValidationError` if an option is unknown or has the wrong
+   * type.
    *
    * @example
    * await orchestrator.run(async ({ context, signal, id }) => {
@@ -494,8 +498,8 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * The state of the run that started the calling code. The code keeps this state after the run has ended, and never
-   * sees the state of another run.
+   * The state of the run in which the calling code was started. The code keeps this state after the run has ended, and
+   * never gets the state of another run.
    */
   get #state(): object | undefined {
     const scope = ownScope();

@@ -8,7 +8,7 @@ import type { Core } from './process.js';
 export const anOrchestrator = aValue<Orchestrator<any>>('an Orchestrator', (value) => value instanceof Orchestrator);
 
 /**
- * Returns the shared core and the default policies of an orchestrator. They are read from an action that it creates.
+ * Returns the shared core and the default policies of an orchestrator, which are read from an action that it creates.
  */
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export function originOf(orchestrator: Orchestrator<any>): { readonly core: Core; readonly policies: Policies } {

@@ -15,13 +15,13 @@ import type { Core } from './process.js';
  */
 export interface ParallelOptions {
   /**
-   * Name of the group in progress output, traces and errors. Default: `parallel`; for `map` the name of its action, or
-   * `anonymous`.
+   * Name of the group in progress output, traces and errors. Default: `parallel`, or for `map` the name of its action,
+   * or `anonymous`.
    */
   readonly name?: string | undefined;
   /**
-   * If true, rejects with the first failure at once, aborts the signals of the other actions and starts no more.
-   * Default: false, all actions are awaited and a `ParallelError` holds every failure.
+   * If true, the group rejects immediately with the first failure, aborts the signals of the other actions and starts
+   * no more actions. Default: false, all actions are awaited and a `ParallelError` contains every failure.
    */
   readonly failFast?: boolean | undefined;
   /**
@@ -29,8 +29,8 @@ export interface ParallelOptions {
    */
   readonly concurrency?: number | undefined;
   /**
-   * If true, resolves with settled results, as `Promise.allSettled` does. Cannot be combined with `failFast`. Default:
-   * false.
+   * If true, the group resolves with settled results, as `Promise.allSettled` does. Cannot be combined with `failFast`.
+   * Default: false.
    */
   readonly settle?: boolean | undefined;
   /**
@@ -45,7 +45,7 @@ export interface ParallelOptions {
 
 /**
  * The results of `parallel` and `map`, in the shape of the actions: values, or settled results if the options have
- * `settle: true`. If `settle` is known at run time only, the type is the union of both.
+ * `settle: true`. If `settle` is known only at run time, the type is the union of both.
  */
 export type ParallelResults<Actions, Options extends ParallelOptions> = Options extends { readonly settle: true }
   ? Settled<Actions>
@@ -70,7 +70,7 @@ const readParallelOptions = anObjectOf<ParallelOptions, Read>({
   timeout: aLimit,
 });
 
-/** Combines actions into one function that runs them concurrently. */
+/** Combines actions into one function that calls them concurrently. */
 export function defineParallel(core: Core, actions: unknown, options: unknown = {}): AnyFunction {
   const read = readOptions(options);
   const { shape, bind } = combine('parallel', actions);

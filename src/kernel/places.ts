@@ -6,7 +6,7 @@ import type { Scope } from './process.js';
 import { millisecondsOf } from './retry.js';
 import { beginWait, endWait, type Task, type Work } from './task.js';
 
-/** A place of one attempt in a limit. */
+/** The place of one attempt in a limit. */
 interface Place {
   readonly limit: AnyLimit;
   readonly lane: Places;
@@ -14,8 +14,8 @@ interface Place {
 }
 
 /**
- * Lets each attempt take a place of every limit before it starts. If there is room, the attempt starts at once, without
- * waiting for a promise.
+ * Makes each attempt take a place in every limit before it starts. If there is room, the attempt starts synchronously,
+ * without waiting for a promise.
  */
 export function withPlaces(limits: readonly AnyLimit[], next: Work): Work {
   const [first] = limits;
@@ -28,7 +28,7 @@ export function withPlaces(limits: readonly AnyLimit[], next: Work): Work {
   };
 }
 
-/** Takes the places one after the other. */
+/** Takes the places one after another. */
 async function takeAll(limits: readonly AnyLimit[], task: Task, scope: Scope): Promise<readonly Place[]> {
   const places: Place[] = [];
   try {
@@ -45,9 +45,9 @@ async function takeAll(limits: readonly AnyLimit[], task: Task, scope: Scope): P
 }
 
 /**
- * Waits for a place, then calls `work`. The time counts for the total limit of the task.
+ * Waits for a place, then calls `work`. The waiting time counts towards the total limit of the task.
  *
- * There may be very many waiting attempts, so each of them costs two promises and not the four of an async function.
+ * A great many attempts may be waiting, so a wait costs two promises instead of the four of an async function.
  */
 function wait(
   { limit, lane, cost }: Place,
@@ -61,7 +61,7 @@ function wait(
   const taken = () => {
     noteWait(task);
     if (!cancellation.aborted) return work();
-    // The abort came between the place and this turn.
+    // The abort happened after the place was granted but before this callback ran.
     lane.cancel(cost);
     throw cancellation.reason;
   };
@@ -79,7 +79,7 @@ function noteWait(task: Task): void {
   task.record.isWaiting = false;
 }
 
-/** Makes an attempt that has its places, and gives them back when the attempt has settled for its task. */
+/** Makes an attempt that has its places. Releases the places when the attempt has settled or was aborted. */
 function hold(places: readonly Place[], next: Work, task: Task, scope: Scope): unknown {
   const { cancellation } = scope;
   let isHeld = true;
@@ -121,7 +121,7 @@ function start(places: readonly Place[], next: Work, task: Task, scope: Scope): 
   }
 }
 
-/** Closes the limits for the time that they read from a failure. */
+/** Pauses the limits for the time that their `pauseOn` reads from a failure. */
 function pause(places: readonly Place[], thrown: unknown, { name }: Task): void {
   for (const { limit, lane } of places) {
     const milliseconds = limit.pauseOn && millisecondsOf(limit.pauseOn(failureOf(thrown, name)));

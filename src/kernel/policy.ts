@@ -12,12 +12,12 @@ import { withUntil } from './until.js';
 
 /**
  * An object that executes a function, such as a circuit breaker, a bulkhead or a rate limiter. The policies of
- * cockatiel fit. A policy may call the function at any time and from any asynchronous context; the function still runs
- * in the scope of its task.
+ * cockatiel can be used directly. A policy may call the function at any time and from any asynchronous context; the
+ * function still runs in the scope of its task.
  *
- * `execute` also receives the call: an `AbortSignal` that aborts with the task, with the arguments, the name and the
- * attempt as properties. A policy may call the function with an object that has a `signal`, as cockatiel and p-queue do.
- * This signal then aborts the attempt, too.
+ * `execute` also receives the call: an `AbortSignal` that aborts with the task, and has the arguments, the name and the
+ * attempt as properties. Like cockatiel and p-queue, a policy may pass an object with a `signal` to the function. This
+ * signal then aborts the attempt, too.
  *
  * @example
  * // A circuit breaker for each tenant, the first argument.
@@ -30,11 +30,11 @@ export interface Policy {
 }
 
 /**
- * An attempt, as a policy sees it. It is an `AbortSignal`, because policies of cockatiel expect one as their second
- * argument, and has the properties of an options object, because `add` of p-queue expects one.
+ * An attempt, as passed to a policy. The object is an `AbortSignal`, because policies of cockatiel expect a signal as
+ * their second argument, and has the properties of an options object, because `add` of p-queue expects such an object.
  */
 export interface PolicyCall extends AbortSignal {
-  /** The signal that aborts with the task: the object itself. */
+  /** The signal that aborts with the task: this object itself. */
   readonly signal: AbortSignal;
   /** Arguments of the call. */
   readonly args: readonly unknown[];
@@ -45,15 +45,16 @@ export interface PolicyCall extends AbortSignal {
 }
 
 /**
- * Policies of an action against failures and overload: retries, time limits, limits of use and a policy object. As
- * options of an orchestrator, they are the defaults of its actions. `null` switches a default off. From the inside out,
- * an action applies the limit of an attempt, the policies, `limit`, retries, the total limit and the fallback.
+ * Policies of an action against failures and overload: retries, time limits, concurrency and rate limits, and a policy
+ * object. As options of an orchestrator, they are the defaults of its actions. `null` switches a default off. From the
+ * inside out, an action applies the limit of an attempt, the policies, `limit`, retries, the total limit and the
+ * fallback.
  *
  * @example
  * const options: PolicyOptions = { retry: { retries: 3, minTimeout: 200 }, timeout: { attempt: 2_000, total: 10_000 } };
  */
 export interface PolicyOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
-  /** Number of retries after a failed attempt, or p-retry's options. `null` for no retries. Default: no retries. */
+  /** Number of retries after a failed attempt, or retry options. `null` for no retries. Default: no retries. */
   readonly retry?: number | RetryOptions<Result> | null | undefined;
   /**
    * Limit of each attempt in milliseconds, or an object of limits. `null` or 0 for no limit and no fallback. Default:
@@ -61,14 +62,14 @@ export interface PolicyOptions<Args extends readonly unknown[] = readonly unknow
    */
   readonly timeout?: number | TimeoutOptions<Args, Result> | null | undefined;
   /**
-   * Executes each attempt: a policy, or a list of them, the outermost first. The limit of an attempt applies inside the
-   * policies, retries apply around them. `null` for none. Default: none.
+   * Executes each attempt: a policy, or a list of policies, the outermost first. The limit of an attempt applies inside
+   * the policies, and retries apply outside them. `null` for none. Default: none.
    */
   readonly policy?: Policy | readonly Policy[] | null | undefined;
   /**
-   * Limit of how many attempts run at once or start in a time: options for a limit of this action alone, a `Limit` made
-   * by `limit()` for all actions that name it, or a list of them. Each attempt waits for a place, inside the retries.
-   * `null` for none. Default: none.
+   * Limit on the number of attempts that run at once or start in a time: options for a limit of this action alone, a
+   * `Limit` created by `limit()` and shared by all actions that refer to it, or a list of these. Each attempt,
+   * including retries, waits for a place. `null` for none. Default: none.
    */
   readonly limit?: LimitOption<Args> | null | undefined;
 }
@@ -82,11 +83,11 @@ export interface Policies {
   readonly limit: readonly AnyLimit[] | undefined;
   readonly fallback?: StoredFallback['fallback'] | undefined;
   readonly fallbackOn?: StoredFallback['fallbackOn'];
-  /** Calls that are shared. Applies to calls of actions, and not to nodes. */
+  /** Options of shared calls. Applies to calls of actions, but not to nodes. */
   readonly share?: StoredShare | undefined;
 }
 
-/** Policies as given in options: `undefined` means the default, `null` means none. */
+/** Policies as written in options: `undefined` means the default, `null` means none. */
 export type OwnPolicies = { readonly [Name in keyof Policies]?: Policies[Name] | null | undefined };
 
 const readOnePolicy = aValue<Policy>(
@@ -137,16 +138,16 @@ export interface Elsewhere {
   readonly retry: typeof withRetry;
   /** Returns the milliseconds since the first attempt of a task began. */
   readonly used: (task: Task) => number;
-  /** If true, the task has failed and another task will retry. */
+  /** Returns true if the task has failed and another task will retry. */
   readonly isPostponed: (task: Task) => boolean;
 }
 
 /**
- * Wraps a function in its policies, from the inside out: the limit of an attempt, the caller's own policies, places of
- * limits, retry, the total limit, the fallbacks. Policies that are not set add no wrapper.
+ * Wraps a function in its policies, from the inside out: the limit of an attempt, the caller's own policies, the places
+ * of limits, retries, the total limit, the fallbacks. Policies that are not set add no wrapper.
  *
- * @param elsewhere - for attempts that are made one by one, as on a fleet: the function that retries, and the time that
- *   earlier attempts have taken. Default: p-retry, in this process
+ * @param elsewhere - for attempts that are made one by one, as on a fleet: the function that retries, the time used
+ *   by earlier attempts, and a test for failures that another task will retry. Default: p-retry, in this process
  */
 export function applyPolicies(policies: Policies, call: Work, elsewhere?: Elsewhere): Work {
   const { retry, timeout, policy = [], limit = [], fallback = [], fallbackOn } = policies;
@@ -165,10 +166,11 @@ export function applyPolicies(policies: Policies, call: Work, elsewhere?: Elsewh
 }
 
 /**
- * Executes each attempt through the policy. Attempts that are still running when the policy settles are aborted,
- * because a policy that gives up need not abort their signal.
+ * Executes each attempt through the policy. Attempts that are still running when the policy settles are aborted here,
+ * because a policy that gives up does not necessarily abort their signal.
  *
- * @param isTimed - if true, measures how long the policy keeps the task waiting, for the error of the total limit
+ * @param isTimed - if true, measures the time that the policy keeps the task waiting, for the error of the total
+ *   limit
  */
 function withPolicy(policy: Policy, next: Work, isTimed: boolean): Work {
   return async (task, scope) => {
@@ -196,17 +198,17 @@ function withPolicy(policy: Policy, next: Work, isTimed: boolean): Work {
   };
 }
 
-/** Returns the signal in the argument that a policy passes to its function, if any. */
+/** Returns the signal in the argument that a policy passes to the function, if any. */
 function signalIn(context: unknown): AbortSignal | undefined {
   const signal = (context as { readonly signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
 }
 
 /**
- * Runs one attempt in a scope that its policy can abort: by the signal that the policy passes, or by settling. An
+ * Runs one attempt in a scope that its policy can abort, by the signal that the policy passes or by settling. An
  * attempt that has ended stops listening to the signal, because cockatiel aborts the signal at the end.
  *
- * @param attempts - the attempts in progress; contains this attempt until it ends
+ * @param attempts - the attempts in progress, including this attempt until it ends
  */
 async function attempt(
   signal: AbortSignal | undefined,

@@ -11,19 +11,19 @@ export interface Core {
   readonly hooks: Hooks<any>;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly states: StateStore<any>;
-  /** If true, somebody has read `orchestrator.task`, and all later tasks are followed. */
+  /** If true, something has read `orchestrator.task`, so every later task gets a scope of its own. */
   isAsked: boolean;
-  /** Functions that stand in for those of actions, by the name of the action. Set only during tests. */
+  /** Functions that replace those of actions, by the name of the action. Set only during tests. */
   stubs: ReadonlyMap<string, AnyFunction> | undefined;
 }
 
-/** The place of running code: its process, and the innermost cancellation that can stop it. */
+/** The context of running code: its process, and the innermost cancellation that can stop the code. */
 export interface Scope {
   readonly process: Process;
   readonly cancellation: Cancellation;
   /** The scope that surrounds this one. */
   readonly outer: Scope | undefined;
-  /** The part of the process that starts with this scope, if that part has a state of its own. */
+  /** The part of the process that begins with this scope, if that part has a state of its own. */
   readonly part?: { readonly context: object } | undefined;
   /** The orchestrator of the task, if the scope is a task. */
   readonly core?: Core | undefined;
@@ -31,20 +31,20 @@ export interface Scope {
 
 const scopes = new AsyncLocalStorage<Scope | undefined>();
 
-/** Returns the scope that the calling code was started in, even if the scope has ended. */
+/** Returns the scope in which the calling code was started, even if the scope has ended. */
 export function ownScope(): Scope | undefined {
   return scopes.getStore();
 }
 
 /**
- * Returns the scope for new work of the calling code. Scopes that have ended are skipped: a server, a socket or a pool
- * that was opened inside a run outlives the run.
+ * Returns the scope for new work of the calling code. Scopes that have ended are skipped, because a server, a socket or
+ * a pool that was opened inside a run outlives the run.
  */
 export function currentScope(): Scope | undefined {
   return openScope(scopes.getStore());
 }
 
-/** Returns the given scope or, if it has ended, the innermost scope around it that has not. */
+/** Returns the given scope or, if it has ended, the innermost surrounding scope that is still open. */
 export function openScope(scope: Scope | undefined): Scope | undefined {
   let open = scope;
   while (open?.cancellation.closed && isOver(open)) open = open.outer;
@@ -52,16 +52,16 @@ export function openScope(scope: Scope | undefined): Scope | undefined {
 }
 
 /**
- * If true, the closed scope counts as ended, and new work belongs to the scope around it. An aborted scope does not
- * end, and refuses new work, until its process is over and every function that the abort interrupted has settled.
+ * Returns true if the closed scope has ended, so that new work belongs to the surrounding scope. An aborted scope
+ * refuses new work instead. It does not end before its process is over and every interrupted function has settled.
  */
 function isOver({ cancellation, process }: Scope): boolean {
   return !cancellation.aborted || (process.isOver && cancellation.stragglers === 0);
 }
 
 /**
- * Returns the scope whose signal the calling code reads. The function of an aborted run may ignore the abort and start
- * new work after the run, but its own signal stays aborted.
+ * Returns the scope whose signal the calling code reads. Even if the function of an aborted run ignores the abort and
+ * starts new work after the run, its own signal stays aborted.
  */
 export function signalScope(): Scope | undefined {
   const own = scopes.getStore();
@@ -77,7 +77,7 @@ export function processOf(core: Core, scope: Scope | undefined): Process | undef
 
 /**
  * Returns the state that the calling code reads and changes: the state of the surrounding part of the process, if that
- * part has one, or the state of the process.
+ * part has a state of its own, or else the state of the process.
  */
 export function stateIn(process: Process, scope: Scope | undefined): object {
   for (let at = scope; at !== undefined; at = at.outer) {
@@ -86,24 +86,25 @@ export function stateIn(process: Process, scope: Scope | undefined): object {
   return process.state;
 }
 
-/** Calls `work` in the given scope, or outside of all, independent of the caller's context. */
+/** Calls `work` in the given scope, or outside all scopes, independent of the caller's context. */
 export function enter<Result>(scope: Scope | undefined, work: () => Result): Result {
   return scopes.getStore() === scope ? work() : scopes.run(scope, work);
 }
 
-/** Calls the work of a task in a scope of its own, the task itself. */
+/** Calls the work of a task in a scope of its own, which is the task itself. */
 export function follow<Task extends Scope, Result>(task: Task, work: (task: Task, scope: Scope) => Result): Result {
   return scopes.run(task, work, task, task);
 }
 
-/** Calls `work` outside any scope, so that whatever it starts belongs to no run. */
+/** Calls `work` outside any scope, so that everything it starts belongs to no run. */
 export function detached<Result>(work: () => Result): Result {
   return scopes.run(undefined, work);
 }
 
 /**
- * A run. It is open while its function, or anything that was started in it, is pending. A task that nothing awaits
- * still finishes inside the run, and can still be aborted. Then the run closes, and releases its timer and its signal.
+ * A run. It is open while its function, or anything started in it, is pending. A task that nothing awaits still
+ * finishes inside the run, and can still be aborted. When nothing is pending any more, the run closes, and releases its
+ * timer and its signal.
  *
  *     running ─► hasOutcome (completion hooks, tasks that nothing awaits) ─► closed ─► isOver
  *
@@ -116,11 +117,9 @@ export class Process {
    * of this run.
    */
   hasOutcome = false;
-  /**
-   * If true, the scope of this run is skipped for new work, and so are the aborted scopes of its attempts and groups.
-   */
+  /** If true, new work skips the scope of this run, and also the aborted scopes of its attempts and groups. */
   isOver = false;
-  /** If true, an abort interrupted the function of the run, and the function has not settled yet. */
+  /** If true, the function of the run was interrupted by an abort and has not settled yet. */
   isLeft = false;
   #pending = 0;
   #tasks = 0;
@@ -128,21 +127,21 @@ export class Process {
   constructor(
     readonly core: Core,
     readonly id: string,
-    /** The state that the hooks and actions of the run share. Parts of a process may have states of their own. */
+    /** The state that the hooks and actions of the run share. Parts of a process may have their own states. */
     public state: object,
     readonly cancellation: Cancellation,
-    /** The scope that the run was started in. */
+    /** The scope in which the run was started. */
     readonly outer: Scope | undefined,
   ) {}
 
-  /** Counts work that starts in the run. */
+  /** Counts work that starts in the run as pending. */
   begin(): void {
     if (this.#pending++ > 0) return;
     let outer = this.outer?.process;
     while (outer !== undefined && outer.#pending++ === 0) outer = outer.outer?.process;
   }
 
-  /** Counts work that has settled. The last one closes the run. */
+  /** Stops counting work that has settled. The run closes when no work is pending any more. */
   end(): void {
     if (--this.#pending > 0) return;
     this.#close();
@@ -153,7 +152,7 @@ export class Process {
     }
   }
 
-  /** Records that an abort interrupted the function of the run, until the function settles. */
+  /** Marks the function of the run as interrupted until the function settles. */
   leave(work: PromiseLike<unknown>): void {
     const settled = () => {
       this.isLeft = false;

@@ -1,7 +1,7 @@
 /**
- * Parts of a `Retry-After` field: seconds, or an HTTP date in any of its three forms (RFC 9110, sections 10.2.3 and
- * 5.6.7). Servers also send fractions of seconds, several values (when a proxy adds its own), and other names of the
- * time zone.
+ * Patterns for the parts of a `Retry-After` field: seconds, or an HTTP date in any of its three forms (RFC 9110,
+ * sections 10.2.3 and 5.6.7). Servers also send fractions of seconds, several values (when a proxy adds its own), and
+ * other names for the time zone.
  */
 const seconds = String.raw`\d+(?:\.\d+)?`;
 const month = 'Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec';
@@ -17,7 +17,9 @@ const field = new RegExp(
   String.raw`^\s*(?:${named}|${asctime}|${seconds})(?:\s*,\s*(?:${named}|${asctime}|${seconds}))*\s*$`,
 );
 
-/** Maximum length of a field, in characters. Valid fields are shorter, and a server's text may be of any length. */
+/**
+ * Maximum length of a field, in characters. Valid fields are shorter, but the text from a server may have any length.
+ */
 const longestField = 500;
 
 /**
@@ -48,8 +50,8 @@ function untilDate(text: string): number {
 }
 
 /**
- * Expands a year of two digits to the latest year with these digits that is at most ten years ahead. Longer delays are
- * unlikely.
+ * Expands a two-digit year to the latest year with these digits that is at most ten years in the future. Longer delays
+ * are unlikely.
  */
 function fullYear(year: number): number {
   if (year > 99) return year;

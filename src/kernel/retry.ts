@@ -21,9 +21,9 @@ import { readRetryAfter } from './retry-after.js';
 import type { Task, Work } from './task.js';
 
 /**
- * Options of retries: the options of p-retry, with the same names and meanings, and `retryAfter`, `until` and `budget`. A
- * plain number stands for `{ retries }`. As in p-retry, two kinds of errors are never retried: an `AbortError`, and a `TypeError` that is
- * not a network error, because it points to a mistake in the program.
+ * Options of retries: the options of p-retry, with the same names and meanings, and `retryAfter`, `until` and `budget`.
+ * A plain number stands for `{ retries }`. As in p-retry, two kinds of errors are never retried: an `AbortError`, and a
+ * `TypeError` that is not a network error, because it points to a mistake in the program.
  *
  * @example
  * const retry: RetryOptions = { retries: 3, minTimeout: 200, factor: 2, randomize: true };
@@ -36,62 +36,65 @@ export interface RetryOptions<Result = any> {
   readonly minTimeout?: number | undefined;
   /** Longest delay between two attempts, in milliseconds, or Infinity. Default: Infinity. */
   readonly maxTimeout?: number | undefined;
-  /** Factor by which the delay grows from one retry to the next: a number of at least 0, 0 means 1. Default: 2. */
+  /** Factor by which the delay grows from one retry to the next: a number of at least 0; 0 means 1. Default: 2. */
   readonly factor?: number | undefined;
   /** If true, multiplies each delay by a random number from 1 to 2. Default: false. */
   readonly randomize?: boolean | undefined;
   /**
-   * Milliseconds since the start of the first attempt after which failures are no longer retried. Default: Infinity.
+   * Time after which failures are no longer retried, in milliseconds since the start of the first attempt. Default:
+   * Infinity.
    */
   readonly maxRetryTime?: number | undefined;
   /** If true, the process may exit during a delay if it has nothing else to do. Default: false. */
   readonly unref?: boolean | undefined;
-  /** Called and awaited after each failure. If it throws, the task fails with that error. Default: none. */
+  /**
+   * Called and awaited after each failure. If the function throws, the task fails with the thrown error. Default: none.
+   */
   readonly onFailedAttempt?: ((context: RetryContext) => void | Promise<void>) | undefined;
   /**
-   * Decides if this failure is retried, as long as retries are left. Default: every failure is retried except an error
-   * named `AbortError`. Such an error means that a signal of the caller cancelled the work; the limits of this package
-   * fail with `TimeoutError` instead.
+   * Returns true if this failure should be retried, as long as retries are left. Default: every failure is retried
+   * except an error named `AbortError`. Such an error means that a signal of the caller cancelled the work; the limits
+   * of this package fail with a `TimeoutError` instead.
    */
   readonly shouldRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
   /**
-   * Decides if this failure uses up one of the retries. If not, the retry follows without a delay. Default: every
-   * failure does.
+   * Returns true if this failure uses up one of the retries. Otherwise, the retry follows without a delay. Default:
+   * every failure uses up a retry.
    */
   readonly shouldConsumeRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
   /**
-   * Returns the delay that a server asked for, from the failure: milliseconds, a Date, or the text of a `Retry-After`
-   * field. The text may be seconds or an HTTP date (RFC 9110, section 10.2.3), and variants that servers send (`1.5`,
-   * `2, 2`, `UTC`). For `undefined`, `null` and any other text, the usual delay applies.
+   * Returns the delay that a server asked for, read from the failure: milliseconds, a Date, or the text of a
+   * `Retry-After` field. The text may be seconds or an HTTP date (RFC 9110, section 10.2.3), or a variant that servers
+   * send (`1.5`, `2, 2`, `UTC`). For `undefined`, `null` and any other text, the usual delay applies.
    *
-   * `maxTimeout` and `maxRetryTime` bound the delay; without them, a server may ask for a day. Called for every failure
-   * that is retried, including timeouts. If it throws, the task fails with that error. Default: none.
+   * `maxTimeout` and `maxRetryTime` limit the delay; without them, a server may ask for a day. Called for every failure
+   * that is retried, including timeouts. If the function throws, the task fails with the thrown error. Default: none.
    *
    * @example
    * const retry = { retries: 3, retryAfter: (error) => (error instanceof HttpError ? error.retryAfter : undefined) };
    */
   readonly retryAfter?: ((error: Error) => number | string | Date | null | undefined) | undefined;
   /**
-   * Returns true if the result is the right one. Any other result counts as a failure, with a `RetryError`, and is
-   * retried after the same delays. When no retries are left, the task fails with the last `RetryError`, whose `result` is
-   * the last result. Called for the result of each attempt, outside the limit of the attempt. If it throws, the task
-   * fails with that error. Default: every result is right.
+   * Returns true if the result is the expected one. Any other result counts as a failure, with a `RetryError`, and is
+   * retried after the same delays. When no retries are left, the task fails with the last `RetryError`, whose `result`
+   * is the last result. Called for the result of each attempt, outside the limit of the attempt. If the function
+   * throws, the task fails with the thrown error. Default: every result is accepted.
    *
    * @example
    * const retry = { retries: 20, minTimeout: 500, factor: 1, until: (job: Job) => job.status === 'done' };
    */
   readonly until?: ((result: Result) => boolean | Promise<boolean>) | null | undefined;
   /**
-   * Limit on the share of calls that are retries. As an option of an orchestrator, all its actions draw on one budget; as
-   * an option of an action, only this action does. On a fleet, each program has a budget of its own. When the budget is
-   * used up, failures are not retried. `null` for none. Default: none.
+   * Limit on the share of calls that are retries. As an option of an orchestrator, the budget is shared by all its
+   * actions; as an option of an action, it applies to that action alone. On a fleet, each program has a budget of its
+   * own. When the budget is used up, failures are not retried. `null` for none. Default: none.
    */
   readonly budget?: number | RetryBudgetOptions | null | undefined;
 }
 
 /**
- * A failed attempt, as the callbacks of `RetryOptions` receive it: `onFailedAttempt`, `shouldRetry` and
- * `shouldConsumeRetry`. The numbers describe the whole task, also when its attempts run on several workers.
+ * A failed attempt, as passed to the callbacks of `RetryOptions`: `onFailedAttempt`, `shouldRetry` and
+ * `shouldConsumeRetry`. The numbers describe the whole task, even if its attempts run on several workers.
  */
 export interface RetryContext {
   /** The failure. A thrown value that is not an error is wrapped in one. */
@@ -124,7 +127,7 @@ export const readRetry = anObjectOf<RetryOptions>(
 );
 
 /**
- * Progress of a task through its attempts: the input of the decision if a failed attempt is retried. On a fleet, the
+ * Progress of a task through its attempts, from which `decide` decides if a failed attempt is retried. On a fleet, the
  * attempts may have been made by several workers.
  */
 export interface Attempts {
@@ -144,7 +147,10 @@ export interface Retry extends RetryContext {
   readonly consumed: boolean;
 }
 
-/** Retries `next` as `decide` says. Most tasks succeed at once, so no other work happens before the first failure. */
+/**
+ * Retries `next` if `decide` returns a retry. Most tasks succeed on the first attempt, so no other work happens before
+ * the first failure.
+ */
 export function withRetry(options: RetryOptions, next: Work): Work {
   const timed = (options.maxRetryTime ?? Infinity) < Infinity;
   const budget = budgetOf(options);
@@ -193,13 +199,13 @@ async function tryAgain(
 }
 
 /**
- * Decides, with p-retry, if a failed attempt is retried. p-retry sees the failure as the failure of its own first
+ * Decides, with p-retry, if a failed attempt is retried. p-retry treats the failure as the failure of its own first
  * attempt, with the real numbers in the context, because the attempts may be far apart and made by different programs.
  *
  * p-retry counts and decides. The delay is computed here (by p-retry's formula, see `backoff`), because `onTaskRetry`
- * announces it and a server may set it.
+ * announces the delay and a server may set it.
  *
- * @param attempts - the earlier attempts, and the time including this one
+ * @param attempts - the earlier attempts, and the elapsed time including this attempt
  * @returns the retry, or `undefined` if the failure is final
  * @throws the error of a callback of the options
  */
@@ -258,7 +264,7 @@ export async function announce({ core, record }: Task, retry: Retry): Promise<vo
   await notify(core.hooks.onTaskRetry, event);
 }
 
-/** If true, the options have an effect: they allow retries, or `onFailedAttempt` has to be called. */
+/** Returns true if the options have an effect: they allow retries, or `onFailedAttempt` has to be called. */
 export function isRetried(options: RetryOptions | undefined): options is RetryOptions {
   return options !== undefined && (options.retries !== 0 || options.onFailedAttempt !== undefined);
 }
@@ -282,7 +288,7 @@ function backoff(retriesConsumed: number, { minTimeout = 1000, factor = 2, rando
   return Math.round(random * minTimeout * (factor > 0 ? factor : 1) ** retriesConsumed) || 0;
 }
 
-/** Converts the result of `retryAfter` to milliseconds from now. Returns `undefined` if it holds no time. */
+/** Converts the result of `retryAfter` to milliseconds from now. Returns `undefined` if the result contains no time. */
 export function millisecondsOf(asked: number | string | Date | null | undefined): number | undefined {
   if (typeof asked === 'string') return readRetryAfter(asked);
   const delay = types.isDate(asked) ? asked.getTime() - Date.now() : asked;

@@ -21,8 +21,8 @@ export interface RunOptions<State> {
   /** Id of the process: a non-empty string. Default: a new UUID. */
   readonly id?: string | undefined;
   /**
-   * State for this run only: overrides the initial state, key by key. Cannot be combined with `sharedState`. Default:
-   * none.
+   * State for this run only, which overrides the initial state key by key. Cannot be combined with `sharedState`.
+   * Default: none.
    */
   readonly state?: Partial<State> | undefined;
   /**
@@ -46,7 +46,7 @@ const readRunOptions = anObjectOf<RunOptions<object>, ReadRunOptions>({
 
 /**
  * Argument of the function that `orchestrator.run` calls: the id, state and signal of the process. Code in the process
- * can also reach them through the orchestrator (`getState()`, `signal`).
+ * can also read the state and signal from the orchestrator (`getState()`, `signal`).
  */
 export interface CurrentProcess<State = unknown> {
   /** The id of the process: the `id` given to `run`, or a UUID. */
@@ -99,7 +99,9 @@ export async function run<Result>(
   ) as Awaited<Result>;
 }
 
-/** Returns the scope that a new run becomes a child of. A process that already has its outcome cannot be a parent. */
+/**
+ * Returns the scope that becomes the parent of a new run. A process that already has its outcome cannot be a parent.
+ */
 function parentOf(scope: Scope | undefined): Scope | undefined {
   let parent = scope;
   while (parent?.process.hasOutcome) parent = parent.process.outer;
@@ -113,7 +115,7 @@ function sharesState(): ValidationError {
 }
 
 /**
- * A run, as its function sees it. The fields are private, so printing or serialising the object by mistake reveals
+ * A run, as passed to its function. The fields are private, so printing or serialising the object by mistake reveals
  * nothing.
  */
 class Current implements CurrentProcess {
@@ -136,7 +138,7 @@ class Current implements CurrentProcess {
   }
 }
 
-/** A run, as hooks see it. */
+/** A run, as passed to hooks. */
 class RunningProcess extends Running implements ProcessRecord {
   readonly id: string;
   readonly parentId: string | undefined;

@@ -2,15 +2,19 @@ import { types } from 'node:util';
 import { kindOf, ValidationError } from '../shared/errors.js';
 import { isPlainObject } from '../shared/validate.js';
 
-/** Deepest nesting of arguments that are compared. Also ends the search in values that contain themselves. */
+/**
+ * Maximum nesting of arguments that are compared. The maximum also stops the comparison of values that contain
+ * themselves.
+ */
 const deepest = 100;
 
-/** First character of keys that were written as text. Strings that begin with it are written, too. */
+/** First character of keys that were serialised as text. Strings that begin with this character are serialised, too. */
 const written = '\0';
 
 /**
- * Returns the key of a call: the same for equal values, and for no others. A single primitive is its own key. Several
- * values, plain objects, arrays and Dates are written as text, in which the order of properties does not matter.
+ * Returns the key of a call. Equal values have the same key, and different values have different keys. A single
+ * primitive is its own key. Several values, plain objects, arrays and Dates are serialised as text, independent of the
+ * order of properties.
  *
  * @throws {ValidationError} if a value is of another kind
  */
@@ -24,7 +28,7 @@ export function keyOf(values: readonly unknown[], subject: string): unknown {
 }
 
 function write(value: unknown, subject: string, depth: number): string {
-  // With its length in front, a string needs no quotation of the characters in it.
+  // The length prefix makes it unnecessary to escape characters in the string.
   if (typeof value === 'string') return `${value.length}"${value}`;
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
     return `${value}`;

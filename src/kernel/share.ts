@@ -6,21 +6,22 @@ import { keyOf } from './share-key.js';
 import type { Task, Work } from './task.js';
 
 /**
- * Options of shared calls. A plain value stands for `{ ttl }`, and `true` for `{}`: equal calls in flight are one call.
+ * Options of shared calls. A plain value stands for `{ ttl }`, and `true` for `{}`, which combines equal calls in
+ * flight.
  *
  * @example
  * const share: ShareOptions<[user: User]> = { ttl: 60_000, key: (user) => user.id, max: 500 };
  */
 export interface ShareOptions<Args extends readonly unknown[] = readonly unknown[]> {
   /**
-   * Time for which a result is kept and answers later calls, in milliseconds, or Infinity. With `'run'`, a result is kept
-   * until the run has ended, and each run has results of its own. Failures are not kept. Default: 0, results are not
+   * Time for which a result is kept and answers later calls, in milliseconds, or Infinity. With `'run'`, a result is
+   * kept until the run has ended, and each run has its own results. Failures are not kept. Default: 0, results are not
    * kept.
    */
   readonly ttl?: number | 'run' | undefined;
   /**
-   * Returns the value that tells calls apart, from the arguments: a primitive, a Date, or a plain object or array of
-   * these. Required if the arguments are anything else. Default: all arguments.
+   * Returns the value that identifies a call, from its arguments: a primitive, a Date, or a plain object or array of
+   * these. Required if the arguments are of any other kind. Default: all arguments.
    */
   readonly key?: ((...args: Args) => unknown) | undefined;
   /**
@@ -44,7 +45,7 @@ const aTtl = aValue<number | 'run'>(
 
 const readShareOptions = anObjectOf<ShareOptions, StoredShare>({ ttl: aTtl, key: aFunction, max: aConcurrency }, 'ttl');
 
-/** Reads the option `share`. `false` switches it off, as `null` does. */
+/** Reads the option `share`. Like `null`, `false` switches sharing off. */
 export const readShare: Reader<StoredShare | null> = (value, field) => {
   if (value === false) return null;
   return value === true ? {} : readShareOptions(value, field);
@@ -53,7 +54,7 @@ export const readShare: Reader<StoredShare | null> = (value, field) => {
 /** A result that is kept. */
 interface Kept {
   readonly result: Promise<unknown>;
-  /** End of the time that it is kept for, on the monotonic clock. */
+  /** Time at which the result expires, on the monotonic clock. */
   readonly until: number;
 }
 
@@ -63,19 +64,22 @@ interface Waiter {
   readonly scope: Scope;
 }
 
-/** The calls of one action that are compared with each other: of one receiver and, with `ttl: 'run'`, of one run. */
+/**
+ * The calls of one action that are compared with each other: calls with the same receiver and, with `ttl: 'run'`, in
+ * the same run.
+ */
 interface Calls {
   readonly flights: Map<unknown, Flight>;
   /** Results by key, the least recently used first. */
   readonly kept: Map<unknown, Kept>;
-  /** Key of the result that was used last. */
+  /** Key of the most recently used result. */
   latest: unknown;
 }
 
-/** Stands in the maps of calls for no receiver and no run. */
+/** Key that stands for no receiver or no run in the maps of calls. */
 const none = {};
 
-/** The flights by their cancellation, which is found in the scopes of their work. */
+/** Flights by their cancellation, which is part of the scopes of their work. */
 const flightsByCancellation = new WeakMap<Cancellation, Flight>();
 
 /**
@@ -85,12 +89,12 @@ const flightsByCancellation = new WeakMap<Cancellation, Flight>();
  *                      ▲       ├─ failure ─► dropped
  *        equal calls ──┘       └─ the last waiting call is aborted ─► aborted and dropped
  *
- * Each call is a task that waits for the flight in its own run. The work itself belongs to none of these runs, because it
- * goes on when its first caller is aborted: it has a run of its own. With `ttl: 'run'` all callers are in one run, and the
- * work is in this run, but outside of the groups and attempts of its callers.
+ * Each call is a task that waits for the flight in the call's own run. The work belongs to none of these runs, because
+ * it continues when its first caller is aborted; it has a run of its own. With `ttl: 'run'`, all callers are in one
+ * run, and so is the work, but outside the groups and attempts of its callers.
  */
 export class Sharing {
-  /** Calls without a receiver, of all runs. */
+  /** Calls without a receiver, in all runs. */
   readonly #plain = noCalls();
   readonly #ofReceiver = new WeakMap<object, WeakMap<object, Calls>>();
   readonly #isOfRun: boolean;
@@ -106,7 +110,7 @@ export class Sharing {
     this.#max = options.max ?? (this.#isOfRun ? Infinity : 1000);
   }
 
-  /** Returns the result that is kept for a call, or `undefined` if no result is kept or the arguments are not valid. */
+  /** Returns the kept result for a call, or `undefined` if no result is kept or the arguments are not valid. */
   kept(args: readonly unknown[], self: unknown, process: Process | undefined): Promise<unknown> | undefined {
     const calls = this.#callsOf(self, process);
     if (!calls?.kept.size) return undefined;
@@ -130,7 +134,7 @@ export class Sharing {
     return this.#depart(calls, key, { task, scope }, process);
   };
 
-  /** Returns the calls that a call is compared with. A receiver that is a primitive has none. */
+  /** Returns the calls with which a call is compared. `undefined` if the receiver is a primitive. */
   #callsOf(self: unknown, process: Process | undefined): Calls | undefined {
     if (self === undefined && !this.#isOfRun) return this.#plain;
     const owner = this.#isOfRun ? process : none;
@@ -185,7 +189,7 @@ export class Sharing {
     const shared: Task = {
       ...{ process: outer.process, cancellation, outer, number: undefined },
       ...{ name, core, args, self, attempt: 1, expired: undefined, wait: undefined },
-      // Attempts are counted for the call that has waited for the longest time.
+      // Attempts are counted on the record of the call that has waited longest.
       get record() {
         return flight.first?.task.record;
       },
@@ -239,14 +243,14 @@ function use(calls: Calls, key: unknown, result: Kept): void {
   calls.latest = key;
 }
 
-/** Work that equal calls have in common, while it runs. */
+/** Work in progress that equal calls have in common. */
 class Flight {
   readonly cancellation: Cancellation;
   readonly waiting = new Set<Waiter>();
   readonly result: Promise<unknown>;
   #settle!: (work: Promise<unknown>) => void;
 
-  /** @param drop - called when nobody waits any more */
+  /** @param drop - called when no call is waiting any more */
   constructor(
     source: Cancellation | undefined,
     private readonly drop: () => void,
@@ -255,12 +259,12 @@ class Flight {
     this.result = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    // Every waiter may have left before the work fails.
+    // Prevents an unhandled rejection, because every waiter may have left before the work fails.
     this.result.catch(() => {});
     flightsByCancellation.set(this.cancellation, this);
   }
 
-  /** The call that has waited for the longest time. */
+  /** The call that has waited longest. */
   get first(): Waiter | undefined {
     return this.waiting.values().next().value;
   }
@@ -270,7 +274,10 @@ class Flight {
     this.#settle(work);
   }
 
-  /** Lets a call wait for the result. An abort of the call ends its own waiting, and the work if no other call waits. */
+  /**
+   * Makes a call wait for the result. An abort of the call ends its own waiting, and also the work if no other call is
+   * waiting.
+   */
   join(waiter: Waiter): Promise<unknown> {
     this.waiting.add(waiter);
     const { cancellation } = waiter.scope;
@@ -284,8 +291,8 @@ class Flight {
 }
 
 /**
- * If true, the code in `scope` is part of the flight's work, directly or because the work waits for another flight that
- * the code is part of. If the code waited for the flight, both would wait for ever.
+ * Returns true if the code in `scope` is part of the flight's work, either directly or because the work waits for
+ * another flight to which the code belongs. If such code waited for the flight, both would wait forever.
  */
 function isWithin(scope: Scope, flight: Flight, seen = new Set<Flight>()): boolean {
   for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {

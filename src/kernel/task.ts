@@ -10,26 +10,28 @@ import type { Core, Process, Scope } from './process.js';
  */
 export type Work = (task: Task, scope: Scope) => unknown;
 
-/** A call of an action, as its policies see it. It is the scope that its function runs in, too. */
+/** A call of an action, as passed to its policies. The task is also the scope in which its function runs. */
 export interface Task extends Scope {
   readonly name: string;
   readonly core: Core;
   readonly args: readonly unknown[];
   /** The `this` value of the call, if the action was called as a method. */
   readonly self: unknown;
-  /** The record of the task. Set only if the task is observed. */
+  /** The record of the task. Set only if something observes the task. */
   readonly record: RunningTask | undefined;
   /** Number of the current attempt, from 1. On a fleet, includes the attempts of earlier tasks. */
   attempt: number;
-  /** Number of the task in its process, if nothing observes the task. Taken when it is first needed. */
+  /** Number of the task in its process, if nothing observes the task. Assigned when first needed. */
   number: number | undefined;
-  /** The error of the limit that was reached last, if any. */
+  /** The error of the limit reached most recently, if any. */
   expired: TimeoutError | undefined;
-  /** Time that the task has waited for its limit or its policy. Set only if a record or an error may report it. */
+  /**
+   * Time that the task has waited for its limit or its policy. Set only if the time may appear in a record or an error.
+   */
   wait: Wait | undefined;
 }
 
-/** Milliseconds of finished waits, by what the task waited for, and the current wait. */
+/** Milliseconds of finished waits, by the reason for waiting, and the start of the current wait. */
 interface Wait {
   limit: number;
   policy: number;
@@ -47,13 +49,13 @@ export function waitedFor({ wait }: Task): Waited | undefined {
   return { milliseconds: Math.round(spent.limit + spent.policy), reason: reasons.join(' and ') || wait.reason };
 }
 
-/** Measures the waits of a task from now on. */
+/** Starts measuring the waits of a task. */
 export function measureWaits(task: Task): Wait {
   task.wait ??= { limit: 0, policy: 0, reason: 'policy', since: undefined };
   return task.wait;
 }
 
-/** Begins a wait for the limit or the policy. Does nothing if nobody may ask for its length. */
+/** Begins a wait for the limit or the policy. Does nothing if the length of the wait is not needed. */
 export function beginWait(task: Task, reason: Wait['reason']): void {
   if (task.record !== undefined) measureWaits(task);
   if (task.wait === undefined) return;
@@ -62,9 +64,9 @@ export function beginWait(task: Task, reason: Wait['reason']): void {
 }
 
 /**
- * Ends a wait: the task has its place, or the policy has called the function or has settled.
+ * Ends a wait, because the task has its place, or because the policy has called the function or has settled.
  *
- * @returns the milliseconds of the wait
+ * @returns the length of the wait, in milliseconds
  */
 export function endWait({ wait }: Task): number {
   if (wait?.since === undefined) return 0;
@@ -74,7 +76,7 @@ export function endWait({ wait }: Task): number {
   return waited;
 }
 
-/** A call of an action, as hooks see it. */
+/** A call of an action, as passed to hooks. */
 export class RunningTask extends Running implements TaskRecord {
   readonly id: string;
   readonly processId: string;

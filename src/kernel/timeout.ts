@@ -5,7 +5,7 @@ import { measureWaits, type Task, type Work } from './task.js';
 
 /**
  * Time limits of an action. A plain number stands for `{ attempt }`. When a limit is reached, the task's signal aborts
- * and the task fails with a `TimeoutError`, unless it is retried or a fallback gives the result.
+ * and the task fails with a `TimeoutError`, unless it is retried or a fallback provides the result.
  *
  * @example
  * const timeout: TimeoutOptions = { attempt: 2_000, total: 10_000 };
@@ -22,8 +22,8 @@ export interface TimeoutOptions<Args extends readonly unknown[] = readonly unkno
    * Returns the result of a task that would otherwise fail with its own `TimeoutError`. Called with the task's
    * arguments. `null` for none. Default: the task rejects with the `TimeoutError`.
    *
-   * @deprecated Use the option `fallback` of the action, which stands beside `timeout` and answers every failure. For the
-   *   failures that this option answers: `fallbackOn: (error) => error instanceof TimeoutError`.
+   * @deprecated Use the action's option `fallback`, next to `timeout`, which handles every failure. To handle only
+   *   the failures that this option handles, set `fallbackOn: (error) => error instanceof TimeoutError`.
    */
   readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | null | undefined;
 }
@@ -40,9 +40,9 @@ export const readTimeout = anObjectOf<TimeoutOptions, StoredTimeout>(
   'attempt',
 );
 
-/** Time of a limit that was spent outside the function, in milliseconds. */
+/** Parts of a limit's time that were spent outside the function, in milliseconds. */
 export interface Spent {
-  /** Returns the time that was used up before the task began. */
+  /** Returns the time already used before the task began. */
   readonly used?: ((task: Task) => number) | undefined;
   /** Returns the time that the task has waited for its limit and its policy so far. */
   readonly waited?: ((task: Task) => Waited | undefined) | undefined;
@@ -64,7 +64,7 @@ export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
     if (spent.waited !== undefined) measureWaits(task);
     cancellation.limit(task.name, limit, spent.used?.(task), () => spent.waited?.(task));
     try {
-      // A thenable that starts its work in `then` has to start it in the scope.
+      // A thenable that starts its work in `then` must do so in the scope.
       const pending = enter(scope, () => Promise.resolve(next(task, scope)));
       return await untilAborted(cancellation, pending);
     } finally {

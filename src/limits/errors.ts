@@ -2,7 +2,7 @@ import { OrchestratorError } from '../shared/errors.js';
 
 /**
  * Thrown when the store of a shared limit cannot be used and the limit has `onStoreError: 'fail'`. `limit` is the name
- * of the limit, `cause` the error of the store.
+ * of the limit, and `cause` the error of the store.
  */
 export class LimitStoreError extends OrchestratorError {
   override readonly name = 'LimitStoreError';

@@ -1,7 +1,7 @@
 import { detached } from '../kernel/process.js';
 import type { LimitStore, SharedPlace } from './store.js';
 
-/** The places that a limit holds in this program. A single timer renews all of them, while there are any. */
+/** The places of a limit that this program holds. While there are any, a single timer renews them all. */
 export class Leases {
   readonly #places = new Set<SharedPlace>();
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -23,7 +23,7 @@ export class Leases {
     this.#timer = undefined;
   }
 
-  /** A renewal that fails is repeated by the next. */
+  /** Renews all places. A failure is ignored, because the next renewal tries again. */
   #renew(): void {
     this.store.renew([...this.#places], this.lease).catch(() => {});
   }

@@ -6,25 +6,25 @@ import { SharedLane } from './shared-lane.js';
 import type { LimitStore } from './store.js';
 
 /**
- * Options of a limit that several programs share: those of a limit in memory, and its store.
+ * Options of a limit that several programs share: the options of a limit in memory, and the store.
  *
  * @example
  * const options: SharedLimitOptions = { name: 'github', rate: 10, store: redisLimits('redis://localhost') };
  */
 // biome-ignore lint/suspicious/noExplicitAny: a limit without key and cost fits every action
 export interface SharedLimitOptions<Args extends readonly unknown[] = any[]> extends LimitOptions<Args> {
-  /** Name of the limit. All programs that use the same name and store share the limit, and should give equal options. */
+  /** Name of the limit. All programs that use the same name and store share the limit, and should set equal options. */
   readonly name: string;
-  /** The store, made by `redisLimits` or `postgresLimits`. */
+  /** The store, created by `redisLimits` or `postgresLimits`. */
   readonly store: LimitStore;
   /**
-   * Milliseconds after which the place of a program that has died is free again, from 100 to 2147483647. Living
-   * programs renew their places three times as often. Default: 15000.
+   * Milliseconds after which a place of a program that has died becomes free again, from 100 to 2147483647. A running
+   * program renews its places three times in this period. Default: 15000.
    */
   readonly lease?: number | undefined;
   /**
-   * Reaction to a store that cannot be reached: `wait` until it can be (and the task until its own limits), or `fail`
-   * with a `LimitStoreError`. Default: `wait`.
+   * Reaction to a store that cannot be reached. With `wait`, attempts wait until the store can be reached or their task
+   * is aborted. With `fail`, attempts fail with a `LimitStoreError`. Default: `wait`.
    */
   readonly onStoreError?: 'wait' | 'fail' | undefined;
 }
@@ -40,14 +40,14 @@ const aLease = aValue<number>(
 const aReaction = aValue<'wait' | 'fail'>("'wait' or 'fail'", (value) => value === 'wait' || value === 'fail');
 
 /**
- * Makes a limit that several programs share: concurrency, window and pauses are kept in a store. For the option `limit`
- * of actions and nodes, like a limit in memory.
+ * Creates a limit that several programs share: concurrency, window and pauses are kept in a store. Like a limit in
+ * memory, it can be used for the option `limit` of actions and nodes.
  *
- * The store's clock decides, so the window is exact for the times at which the store gives places. Attempts of one
- * program start in order of arrival; between programs there is no order. A program that is killed gives its places back
- * when their `lease` is over.
+ * All times are those of the store's clock, so the window is exact for the times at which the store grants places.
+ * Attempts of one program start in order of arrival, but there is no order between programs. The places of a program
+ * that is killed become free when their `lease` expires.
  *
- * @param options - those of a limit in memory, `store`, `lease` and `onStoreError`; see `SharedLimitOptions`
+ * @param options - the options of a limit in memory, `store`, `lease` and `onStoreError`; see `SharedLimitOptions`
  * @throws {ValidationError} if an option is unknown or has the wrong type, or if the options limit nothing
  * @example
  * import { limit, redisLimits } from 'orchestrator/limits';

@@ -24,12 +24,13 @@ const aSource = aValue<string | PostgresPool>(
 );
 
 /**
- * Keeps shared limits in a Postgres database, with `pg` (an optional peer). A place is given in a transaction, under a
- * lock for the limit and the key, by the clock of the server. The store creates three tables when it is first used.
+ * Keeps shared limits in a Postgres database, with `pg` (an optional peer dependency). A place is granted in a
+ * transaction, under a lock for the limit and the key, according to the server's clock. The store creates three tables
+ * on first use.
  *
- * @param source - the URL of the database, or a pool of pg; `close()` leaves a pool open
+ * @param source - the URL of the database, or a pool of `pg`; `close()` does not end a pool passed here
  * @param schema - an existing schema for the tables. Default: `public`
- * @throws {ValidationError} if `source` is neither
+ * @throws {ValidationError} if `source` is neither a URL nor a pool
  * @example
  * const store = postgresLimits('postgres://localhost/app');
  * const github = limit({ name: 'github', rate: 10, store });
@@ -96,7 +97,7 @@ class PostgresLimits implements LimitStore {
   }
 
   async pause(limit: string, key: string, milliseconds: number): Promise<void> {
-    // A pause of more than a century would not fit a time.
+    // The end of a pause of more than a century might not fit a timestamp.
     const most = Math.min(milliseconds, 100 * 365 * 24 * 3_600_000);
     await this.#run(
       `INSERT INTO ${this.#tables.pauses} AS pause VALUES ($1, $2, clock_timestamp() + ${interval('$3')})
@@ -118,7 +119,7 @@ class PostgresLimits implements LimitStore {
     const { pg } = await loadPeers<{ pg: typeof Pg & { default?: typeof Pg } }>('postgresLimits', ['pg']);
     const { Pool } = pg.default ?? pg;
     const pool = new Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5_000, query_timeout: 5_000 });
-    // Errors of idle connections. The pool replaces them.
+    // Errors of idle connections can be ignored, because the pool replaces these connections.
     pool.on('error', () => {});
     this.#own = pool;
     return pool;
@@ -127,7 +128,7 @@ class PostgresLimits implements LimitStore {
   async #createTables(client: PostgresClient): Promise<void> {
     const { places, starts, pauses } = this.#tables;
     const id = 'limit_name text NOT NULL, key text NOT NULL';
-    // Two programs that create a table at once would fail.
+    // Only one program at a time may create tables, because concurrent creation fails.
     await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('orchestrator limits', 0))`);
     await client.query(
       `CREATE TABLE IF NOT EXISTS ${places} (${id}, id text NOT NULL, until timestamptz NOT NULL, PRIMARY KEY (limit_name, key, id))`,
@@ -140,7 +141,7 @@ class PostgresLimits implements LimitStore {
     );
   }
 
-  /** Locks the limit, removes what is over, and says how the limit stands. */
+  /** Locks the limit, removes expired rows, and returns the current usage of the limit. */
   async #stand(client: PostgresClient, limit: string, key: string, per: number): Promise<Standing> {
     const { places, starts, pauses } = this.#tables;
     const its = 'limit_name = $1 AND key = $2';
@@ -186,10 +187,11 @@ function milliseconds(difference: string): string {
   return `(extract(epoch FROM ${difference}) * 1000)::float8`;
 }
 
-/** Calls work in a transaction. A connection whose transaction has failed is not used again. */
+/** Calls work in a transaction. A connection whose transaction has failed is not reused. */
 async function within<Result>(pool: PostgresPool, work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
   const client = await pool.connect();
-  // A connection that breaks between two queries emits an error, which would end the program. The next query rejects.
+  // A connection that breaks between two queries emits an error, which would end the program. The error can be ignored,
+  // because the next query rejects.
   client.on('error', ignore);
   let hasFailed = true;
   try {

@@ -5,8 +5,8 @@ import { aValue } from '../shared/validate.js';
 import type { LimitStore, PlaceRequest, SharedPlace } from './store.js';
 
 /**
- * Gives a place, by the clock of the server. Places are a sorted set by the end of their lease, starts one by their
- * time, with the sum of their costs beside it.
+ * Grants a place, according to the server's clock. Places are a sorted set, ordered by the end of their lease. Starts
+ * are a sorted set, ordered by time, with the sum of their costs in a key of its own.
  */
 const take = `
 local places, starts, sum, pause = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -63,7 +63,7 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1
 
 const release = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
-/** The part of a client of ioredis that the store uses. `Redis` and `Cluster` fit. */
+/** The part of a client of ioredis that the store uses. Both `Redis` and `Cluster` are compatible. */
 export interface RedisClient {
   eval(script: string, keys: number, ...keysAndArguments: (string | number)[]): Promise<unknown>;
 }
@@ -74,12 +74,12 @@ const aSource = aValue<string | RedisClient>(
 );
 
 /**
- * Keeps shared limits on a Redis server, with `ioredis` (an optional peer). One script gives a place, by the clock of
- * the server.
+ * Keeps shared limits on a Redis server, with `ioredis` (an optional peer dependency). A script grants each place,
+ * according to the server's clock.
  *
- * @param source - the URL of the server, or a client of ioredis; `close()` leaves a client open
+ * @param source - the URL of the server, or a client of ioredis; `close()` does not close a client passed here
  * @param prefix - the beginning of all keys. Default: `orchestrator:limit`
- * @throws {ValidationError} if `source` is neither
+ * @throws {ValidationError} if `source` is neither a URL nor a client
  * @example
  * const store = redisLimits('redis://localhost');
  * const github = limit({ name: 'github', rate: 10, store });
@@ -104,7 +104,7 @@ class RedisLimits implements LimitStore {
         connectTimeout: 5_000,
         commandTimeout: 5_000,
       });
-      // Errors of commands reject their promises. Without a listener, ioredis prints errors of the connection.
+      // Commands that fail reject their promises. Without a listener, ioredis would print connection errors.
       client.on('error', () => {});
       this.#own = client;
       return client;
@@ -151,13 +151,13 @@ class RedisLimits implements LimitStore {
     await this.close();
   }
 
-  /** The braces put all keys of a limit on the same server of a cluster. */
+  /** Returns the beginning of the keys of a limit. The braces keep all these keys on the same server of a cluster. */
   #name(limit: string, key: string): string {
     return `${this.prefix}:{${encodeURIComponent(limit)}:${encodeURIComponent(key)}}`;
   }
 }
 
-/** Scripts read 0 as no limit. */
+/** Converts Infinity to 0, which the scripts read as no limit. */
 function finite(value: number): number {
   return value === Infinity ? 0 : value;
 }

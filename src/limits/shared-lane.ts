@@ -7,7 +7,7 @@ import { LimitStoreError } from './errors.js';
 import type { Leases } from './leases.js';
 import type { LimitStore, SharedPlace } from './store.js';
 
-/** Shortest and longest delay until the store is asked again, in milliseconds. */
+/** Shortest and longest delay before the store is asked again, in milliseconds. */
 const shortest = 20;
 const longest = 1_000;
 
@@ -16,22 +16,26 @@ interface Setting {
   readonly store: LimitStore;
   readonly lease: number;
   readonly leases: Leases;
-  /** If true, attempts fail when the store cannot be used. */
+  /** If true, attempts fail when the store cannot be reached. */
   readonly fails: boolean;
 }
 
 /**
- * The queue of this program for a limit that several programs share. Attempts pass a door one by one, in order of
- * arrival: the first one asks the store until it gets a place. The delay between two questions is what the store says,
- * or grows with each refusal, and is random to a part, so that programs do not ask in step.
+ * The queue of this program for a limit that several programs share. Attempts pass a door one at a time, in order of
+ * arrival, and the attempt at the door asks the store until it gets a place. The delay before the next request is the
+ * one that the store returned, or else grows with each refusal. A random part is added to the delay, so that programs
+ * do not ask in step.
  */
 export class SharedLane implements Places {
-  /** Places in the order in which they were taken. Which attempt gives back which of them makes no difference. */
+  /**
+   * Places in the order in which they were taken. The places are interchangeable, so an attempt may release any of
+   * them.
+   */
   readonly #places: SharedPlace[] = [];
   readonly #door: Lane;
   /** Ends the current delay. */
   #wake: (() => void) | undefined = undefined;
-  /** End of the pause that this program knows of, on the monotonic clock. */
+  /** End of the pause known to this program, on the monotonic clock. */
   #openAt = 0;
 
   constructor(
@@ -91,14 +95,14 @@ export class SharedLane implements Places {
   pause(milliseconds: number): void {
     this.#openAt = Math.max(this.#openAt, performance.now() + milliseconds);
     const { name, store } = this.setting;
-    // The local pause holds in any case.
+    // The local pause applies even if the store cannot be reached.
     store.pause(name, this.key, milliseconds).catch(() => {});
   }
 
   /**
-   * Asks the store once.
+   * Asks the store once for a place.
    *
-   * @returns 0 for a place, else the milliseconds to wait, or Infinity if the time is not known
+   * @returns 0 if the place was granted, otherwise the milliseconds to wait, or Infinity if the time is not known
    */
   async #ask(cost: number, cancellation: Cancellation): Promise<number> {
     const paused = this.#openAt - performance.now();
@@ -115,11 +119,11 @@ export class SharedLane implements Places {
       return delay;
     } catch (error) {
       if (cancellation.aborted) {
-        // The answer may still come.
+        // The store may still grant the place after the abort, and the place must then be released.
         asked.then((delay) => delay === 0 && this.#release(place)).catch(() => {});
         throw cancellation.reason;
       }
-      // A package that is missing does not come by waiting.
+      // Waiting does not help if a package is missing.
       if (error instanceof MissingPeerError) throw error;
       if (fails) throw new LimitStoreError(name, { cause: error });
       return Infinity;
@@ -129,7 +133,7 @@ export class SharedLane implements Places {
   #release(place: SharedPlace): void {
     if (this.rules.concurrency === Infinity) return;
     this.setting.leases.delete(place);
-    // A place that cannot be given back is free when its lease is over.
+    // A place that cannot be released becomes free when its lease expires.
     this.setting.store.release(place).catch(() => {});
   }
 

@@ -1,10 +1,10 @@
-/** A place of one attempt in a shared limit. */
+/** The place of one attempt in a shared limit. */
 export interface SharedPlace {
   /** Name of the limit. */
   readonly limit: string;
-  /** Key of the limit, `''` for a limit without keys. */
+  /** Key of the limit. `''` for a limit without keys. */
   readonly key: string;
-  /** Id of the place, unique over all programs. */
+  /** Id of the place, unique across all programs. */
   readonly id: string;
 }
 
@@ -12,34 +12,37 @@ export interface SharedPlace {
 export interface PlaceRequest extends SharedPlace {
   /** Maximum number of places at the same time, or Infinity. */
   readonly concurrency: number;
-  /** Maximum cost within `per` milliseconds, or Infinity. */
+  /** Maximum total cost within `per` milliseconds, or Infinity. */
   readonly rate: number;
   /** Length of the window, in milliseconds. */
   readonly per: number;
   /** Cost of the attempt. */
   readonly cost: number;
-  /** Milliseconds after which the place is free again, unless it is renewed. */
+  /** Milliseconds after which the place becomes free again, unless it is renewed. */
   readonly lease: number;
 }
 
 /**
- * A store of limits that several programs share. All times are those of the store. `redisLimits` and `postgresLimits`
- * make one; implement it for another database.
+ * A store of limits that several programs share. All times are those of the store's clock. Created by `redisLimits` or
+ * `postgresLimits`; implement the interface to use another database.
  */
 export interface LimitStore extends AsyncDisposable {
   /**
-   * Takes a place, if concurrency, window and pause allow it. Atomic: two programs never get the same room.
+   * Takes a place if concurrency, window and pause allow it. Must be atomic: two programs must never get the same
+   * place.
    *
-   * @returns 0 if the place is taken, else the milliseconds until it may be there, or Infinity if another attempt has
-   *   to end first
+   * @returns 0 if the place was taken, otherwise the milliseconds until a place may be free, or Infinity if another
+   *   attempt has to end first
    */
   take(request: PlaceRequest): Promise<number>;
-  /** Gives a place back. */
+  /** Releases a place. */
   release(place: SharedPlace): Promise<void>;
-  /** Keeps places for another `lease` milliseconds. */
+  /** Extends the lease of places by the given milliseconds from now. */
   renew(places: readonly SharedPlace[], lease: number): Promise<void>;
-  /** Closes a limit, or one key of it, for the given milliseconds. A longer pause that is set already stays. */
+  /**
+   * Pauses a limit, or one key of it, for the given milliseconds. A longer pause that is already set stays in force.
+   */
   pause(limit: string, key: string, milliseconds: number): Promise<void>;
-  /** Ends connections that the store has opened itself. Clients that it was given stay open. */
+  /** Closes the connections that the store has opened itself. Clients passed to the store stay open. */
   close(): Promise<void>;
 }

@@ -9,7 +9,7 @@ import { isClean } from './text.js';
  */
 export type Reader<Value = unknown> = (value: unknown, field: string) => Value;
 
-/** Readers of the options by name. An option without a reader is unknown. */
+/** Readers of options, by option name. An option without a reader is rejected as unknown. */
 export type Schema<Options> = { readonly [Key in keyof Required<Options>]: Reader };
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every function
@@ -23,7 +23,7 @@ const reservedKeys = ['__proto__', 'constructor', 'prototype'];
 export const aFunction = aValue<AnyFunction>('a function', (value) => typeof value === 'function');
 export const aBoolean = aValue<boolean>('a boolean', (value) => typeof value === 'boolean');
 export const aName = aValue<string>('a non-empty string', (value) => typeof value === 'string' && value !== '');
-/** Like `aName`, with characters that every store can hold. */
+/** Like `aName`, but restricted to characters that every store can hold. */
 export const anId = aValue<string>(
   'a non-empty string without half surrogates and NUL',
   (value) => typeof value === 'string' && value !== '' && isClean(value),

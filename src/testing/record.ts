@@ -2,7 +2,7 @@ import type { Status, TaskCompletionEvent } from '../kernel/events.js';
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import { anOrchestrator } from '../kernel/origin.js';
 
-/** A task that has ended, as a plain object that assertions can compare. */
+/** A task that has ended, as a plain object for use in assertions. */
 export interface RecordedTask {
   /** Id of the process and number of the task in it. */
   readonly id: string;
@@ -24,19 +24,19 @@ export interface RecordedTask {
   readonly duration: number;
 }
 
-/** Tasks that are being recorded. Declared with `using`, the recording stops at the end of the block. */
+/** A recording of tasks. When declared with `using`, the recording stops at the end of the block. */
 export interface Recording {
-  /** The tasks that have ended since the recording began or was cleared, in the order of their ends. */
+  /** The tasks that have ended since the recording began or was cleared, in the order in which they ended. */
   readonly tasks: readonly RecordedTask[];
-  /** Forgets the tasks so far. */
+  /** Removes the tasks recorded so far. */
   clear(): void;
-  /** Stops recording. The recorded tasks stay. May be called more than once. */
+  /** Stops recording. The recorded tasks are kept. May be called more than once. */
   stop(): void;
   [Symbol.dispose](): void;
 }
 
 /**
- * Records the tasks of an orchestrator as they end, in all its runs: actions, nodes of flows and of loops.
+ * Records the tasks of an orchestrator as they end, in all its runs: actions, and nodes of flows and loops.
  *
  * @throws {ValidationError} if `orchestrator` is not an orchestrator
  * @example
@@ -57,7 +57,7 @@ export function record(orchestrator: Orchestrator<any>): Recording {
   orchestrator.onTaskCompletion(note);
   return {
     get tasks() {
-      // Later completion hooks may still change the outcome, so the records are read here.
+      // Later completion hooks may still change the outcome, so the records are not read before now.
       return ended.map(asRecorded);
     },
     clear: () => {

@@ -6,8 +6,8 @@ import { ValidationError } from '../shared/errors.js';
 import { type AnyFunction, aFunction, invalid, isPlainObject } from '../shared/validate.js';
 
 /**
- * A function that can stand in for that of an action: it takes the arguments of the action and returns the result, or a
- * promise of it.
+ * A function that can replace the function of an action. The fake receives the arguments of the action, and returns the
+ * result or a promise of the result.
  *
  * @example
  * const fake: Fake<typeof fetchUser> = async (id) => ({ id, name: 'Ada' });
@@ -16,9 +16,11 @@ export type Fake<Action> = Action extends (...args: infer Args) => PromiseLike<i
   ? (...args: Args) => Result | PromiseLike<Result>
   : never;
 
-/** Stubs that are in force. Declared with `using`, they are removed at the end of the block. */
+/** Stubs in force. When declared with `using`, they are removed at the end of the block. */
 export interface Stub {
-  /** Removes these stubs. Earlier stubs of the same actions are in force again. May be called more than once. */
+  /**
+   * Removes these stubs, so that earlier stubs of the same actions are in force again. May be called more than once.
+   */
   restore(): void;
   [Symbol.dispose](): void;
 }
@@ -30,20 +32,20 @@ type AnyFake = (...args: any[]) => unknown;
 
 type Layer = ReadonlyMap<string, AnyFunction>;
 
-/** Stubs in force, by orchestrator. The last layer wins. */
+/** Stubs in force, by orchestrator. Later layers take precedence. */
 const layers = new WeakMap<Core, readonly Layer[]>();
 
 /**
- * Lets fakes stand in for the functions of actions. Policies, hooks and middleware apply to a fake as they do to the
- * function, and each attempt calls it. Stubs hold for tasks under way, from their next attempt on, and for nodes of flows
- * and loops that are actions.
+ * Replaces the functions of actions by fakes. Policies, hooks and middleware apply to a fake as they do to the
+ * function, and each attempt calls the fake. Stubs apply to running tasks from their next attempt on, and to actions
+ * used as nodes of flows and loops.
  *
- * Actions are found by their names: a stub also holds for copies that `withOptions` made, and for actions that are
- * defined later. An orchestrator does not know its actions, so a name without an action has no effect. Given an action,
- * or an object of actions, names and types are checked.
+ * Actions are found by their names, so a stub also applies to copies made by `withOptions`, and to actions that are
+ * defined later. An orchestrator does not know its actions, so a name without an action has no effect. If `target` is
+ * an action or an object of actions, names and types are checked.
  *
  * @param target - an orchestrator, an object of actions (such as `orchestrator.actions` returns), or a single action
- * @param fakes - the functions that stand in, by name or key; for a single action, its function
+ * @param fakes - the functions that replace those of the actions, by name or key; for a single action, one function
  * @throws {ValidationError} if a fake is not a function, or has no action among the given actions
  * @example
  * using stubs = stub(orchestrator, { fetchUser: async (id: string) => ({ id, name: 'Ada' }) });
@@ -68,7 +70,7 @@ export function stub(target: unknown, fakes: unknown): Stub {
   return { restore: restoreAll, [Symbol.dispose]: restoreAll };
 }
 
-/** Returns the layers that the fakes make, by orchestrator. */
+/** Returns the layers created from the fakes, by orchestrator. */
 function stubsOf(target: unknown, fakes: unknown): Map<Core, Map<string, AnyFunction>> {
   const stubs = new Map<Core, Map<string, AnyFunction>>();
   const add = (core: Core, name: string, fake: unknown, field: string) => {
@@ -106,7 +108,7 @@ function actionOf(action: AnyFunction, field: string): { readonly core: Core; re
   return source;
 }
 
-/** Puts a layer in force, and returns the function that removes it. */
+/** Puts a layer into force, and returns a function that removes the layer. */
 function put(core: Core, layer: Layer): () => void {
   const use = (inForce: readonly Layer[]) => {
     layers.set(core, inForce);
