@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Orchestrator, runMain, ValidationError } from 'orchestrator';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { rejection } from '../support.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -157,5 +157,30 @@ describe('runMain', () => {
       'options must be an object, got null',
     ]);
     expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+
+  it('sets the exit code and prints once, for a failure and for an abort by a signal of the caller', async () => {
+    const orchestrator = new Orchestrator();
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const { exitCode } = process;
+    try {
+      expect(await runMain(orchestrator, () => 'done', { grace: null })).toBe('done');
+      expect(process.exitCode).toBe(exitCode);
+
+      const aborted = { signal: AbortSignal.abort(new Error('called off')), grace: null };
+      expect(await runMain(orchestrator, () => 'never', aborted)).toBeUndefined();
+      expect([process.exitCode, write.mock.calls.length]).toEqual([1, 1]);
+      expect(String(write.mock.calls[0])).toMatch(/^Error: called off/);
+
+      process.exitCode = 4;
+      const failing = async () => {
+        throw new Error('no');
+      };
+      expect(await runMain(orchestrator, failing, { grace: Infinity })).toBeUndefined();
+      expect([process.exitCode, write.mock.calls.length]).toEqual([4, 2]);
+    } finally {
+      process.exitCode = exitCode;
+      write.mockRestore();
+    }
   });
 });
