@@ -411,7 +411,7 @@ describe('Flow<any>', () => {
 class Walker implements IExecutor {
   public readonly names: string[] = [];
 
-  public async run(flow: Flow, context: Context, options?: RunOptions): Promise<any> {
+  async run(flow: Flow, context: Context, options?: RunOptions): Promise<any> {
     const logger = options?.logger ?? new NullLogger();
     const internal: InternalRunOptions = {
       logger,
@@ -424,7 +424,7 @@ class Walker implements IExecutor {
     return this.walk(flow.startNode, context, internal);
   }
 
-  public getNextNode(curr: AbstractNode, action: any): AbstractNode | undefined {
+  getNextNode(curr: AbstractNode, action: any): AbstractNode | undefined {
     const successors = curr.successors.get(action);
     return successors?.[0];
   }
