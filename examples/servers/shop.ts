@@ -6,19 +6,14 @@ const stock = await openWarehouse();
 
 export interface Visit {
   user: string;
-  /** End of the request's time, on the clock of `performance.now`. */
-  until: number;
 }
 
-export const orchestrator = new Orchestrator<Visit>({ state: { user: 'nobody', until: Infinity } });
-
-/** Returns the milliseconds that the request still has. */
-const remaining = () => Math.max(1, Math.round(orchestrator.getState().until - performance.now()));
+export const orchestrator = new Orchestrator<Visit>({ state: { user: 'nobody' } });
 
 const countPieces = orchestrator.action(async function countPieces(id: string) {
   const response = await fetch(`${stock}/stock/${id}`, {
     signal: orchestrator.signal,
-    headers: { 'x-deadline-ms': String(remaining()) },
+    headers: { 'x-deadline-ms': String(Math.max(1, Math.round(orchestrator.remaining))) },
   });
   return response.text();
 });
@@ -40,8 +35,7 @@ interface Asked {
 
 /** Returns the options of the run of a request. */
 export function scopeOf({ name, signal, deadline, user }: Asked): RunOptions<Visit> {
-  const timeout = limitIn(deadline);
-  return { name, signal, timeout, state: { user: String(user ?? 'nobody'), until: performance.now() + timeout } };
+  return { name, signal, timeout: limitIn(deadline), state: { user: String(user ?? 'nobody') } };
 }
 
 /**

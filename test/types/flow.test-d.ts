@@ -407,7 +407,7 @@ describe('Flow<any>', () => {
   });
 });
 
-/** One that writes down where it goes, written as such executors are. */
+/** An executor of one's own, which records the nodes that it visits. */
 class Walker implements IExecutor {
   public readonly names: string[] = [];
 
