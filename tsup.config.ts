@@ -5,6 +5,8 @@ import { builtIn } from './scripts/built-in.js';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    'durable/index': 'src/durable/index.ts',
+    'durable/testing/index': 'src/durable/testing/index.ts',
     'flow/index': 'src/flow/index.ts',
     'distributed/index': 'src/distributed/index.ts',
     'distributed/engine/index': 'src/distributed/engine/index.ts',

@@ -8,7 +8,7 @@ import { durationOf } from './table.mjs';
  * @property {string} group
  * @property {string} name
  * @property {number} value
- * @property {'rate' | 'latency' | 'duration' | 'ratio' | 'bytes' | 'megabytes'} unit
+ * @property {'rate' | 'latency' | 'duration' | 'ratio' | 'count' | 'bytes' | 'megabytes'} unit
  * @property {import('../targets.mjs').Target} [target]
  */
 
@@ -17,6 +17,7 @@ const texts = {
   latency: (value) => `${value.toFixed(2)} ms`,
   duration: durationOf,
   ratio: (value) => value.toFixed(2),
+  count: (value) => value.toFixed(2),
   bytes: (value) => `${Math.round(value).toLocaleString('en')} bytes`,
   megabytes: (value) => `${value.toFixed(2)} MB`,
 };
@@ -27,6 +28,7 @@ export const latency = figureOf('latency');
 /** A figure in nanoseconds. */
 export const duration = figureOf('duration');
 export const ratio = figureOf('ratio');
+export const count = figureOf('count');
 export const bytes = figureOf('bytes');
 /** A figure in megabytes of 1,000,000 bytes. */
 export const megabytes = figureOf('megabytes');

@@ -29,3 +29,34 @@ export function floor(fn, beginHooks, completionHooks) {
     return result;
   };
 }
+
+/** The least possible limit of concurrency: a linked list of functions that resume the waiting calls. */
+export function limitByHand(fn, concurrency) {
+  let running = 0;
+  let first;
+  let last;
+  const enqueue = (resolve) => {
+    const waiter = { resolve, next: undefined };
+    if (first === undefined) first = waiter;
+    else last.next = waiter;
+    last = waiter;
+  };
+  const leave = () => {
+    if (first === undefined) {
+      running--;
+      return;
+    }
+    const { resolve, next } = first;
+    first = next;
+    resolve();
+  };
+  return async (...args) => {
+    if (running === concurrency) await new Promise(enqueue);
+    else running++;
+    try {
+      return await fn(...args);
+    } finally {
+      leave();
+    }
+  };
+}

@@ -1,14 +1,18 @@
 import { getEventListeners } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
-import { Orchestrator } from '../dist/index.js';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { limit, Orchestrator } from '../dist/index.js';
 
 const quick = process.argv.includes('--quick');
 const tasks = quick ? 20_000 : 1_000_000;
 const runs = quick ? 500 : 10_000;
+const waiters = quick ? 5_000 : 100_000;
+const keys = quick ? 20_000 : 1_000_000;
 
 process.send([
   await growthOf('with hooks', {}),
   await growthOf('with hooks, retry and timeout', { retry: 3, timeout: 1_000 }),
+  await growthByWaiters(),
+  await growthByKeys(),
   await listenersLeft(),
 ]);
 
@@ -27,9 +31,54 @@ async function growthOf(policy, options) {
     return (await heapUsed()) - before;
   });
   if (seen !== 2.2 * tasks) throw new Error(`expected ${2.2 * tasks} calls of hooks, got ${seen}`);
-  const name = `heap growth after ${tasks.toLocaleString('en')} tasks in one run, ${policy}`;
+  return growth(`heap growth after ${tasks.toLocaleString('en')} tasks in one run, ${policy}`, bytes, 10);
+}
+
+function growth(name, bytes, below) {
   const value = bytes / 1e6;
-  return { name, value, text: `${value.toFixed(2)} MB`, target: { below: 10 } };
+  return { name, value, text: `${value.toFixed(2)} MB`, target: { below } };
+}
+
+/** Growth of the heap by tasks that have all waited for one limit at the same time. */
+async function growthByWaiters() {
+  const shared = limit({ concurrency: 5 });
+  const orchestrator = new Orchestrator();
+  const action = orchestrator.action(async (value) => ({ value }), { limit: shared });
+  const bytes = await orchestrator.run(async () => {
+    await wait();
+    const before = await heapUsed();
+    await wait();
+    return (await heapUsed()) - before;
+  });
+  const name = `heap growth after ${waiters.toLocaleString('en')} tasks have waited for one limit`;
+  return growth(name, bytes, 1);
+
+  async function wait() {
+    const pending = Array.from({ length: waiters + 5 }, (_, index) => action(index));
+    if (shared.waiting !== waiters) throw new Error(`expected ${waiters} waiting tasks, got ${shared.waiting}`);
+    await Promise.all(pending);
+  }
+}
+
+/** Growth of the heap by the keys of one limit, once the windows of all keys have ended. */
+async function growthByKeys() {
+  const orchestrator = new Orchestrator();
+  const perKey = limit({ concurrency: 1, rate: 5, per: 1_000, key: (value) => value });
+  const action = orchestrator.action(async (value) => ({ value }), { limit: perKey });
+  const bytes = await orchestrator.run(async () => {
+    await repeat(action, keys / 100);
+    await forgotten();
+    const before = await heapUsed();
+    await repeat(action, keys);
+    await forgotten();
+    return (await heapUsed()) - before;
+  });
+  return growth(`heap growth after ${keys.toLocaleString('en')} keys of one limit, when all are idle`, bytes, 1);
+
+  /** Keys are forgotten at the latest one window after their own window has ended. */
+  function forgotten() {
+    return setTimeout(2_500);
+  }
 }
 
 async function repeat(action, times) {

@@ -15,6 +15,8 @@ const sections = {
   async kernel() {
     console.log('Speed of the success path: medians, and their ratio to the row named behind\n');
     for (const table of comparisons(await onEachNode('speed.mjs'))) console.log(table);
+    console.log('Many calls at once, all but five of which wait: time per start\n');
+    for (const table of tablesOf(versions, await onEachNode('waiters.mjs'))) console.log(table);
     console.log('Memory\n');
     console.log(figures(versions, await onEachNode('memory.mjs')));
   },
@@ -28,6 +30,11 @@ const sections = {
     console.log('Flows: a checkpoint after every node, by what the context holds\n');
     console.log(figures(versions, await onEachNode('flow/saved-context.mjs')));
   },
+  async durable() {
+    console.log(`Durable scopes: medians, ${versions[0]}\n`);
+    for (const table of tablesOf([versions[0]], await onEachNode('durable/measure.mjs', [nodes[0]])))
+      console.log(table);
+  },
   async distributed() {
     console.log(`Distributed: medians, and the ratios of some of them, ${versions[0]}\n`);
     const results = await onEachNode('distributed/measure.mjs', [nodes[0]]);
@@ -40,6 +47,14 @@ const sections = {
   async telemetry() {
     console.log('Telemetry: medians, and the ratios of some of them\n');
     for (const table of tablesOf(versions, await onEachNode('telemetry/measure.mjs'))) console.log(table);
+  },
+  async types() {
+    console.log(`Types: time that TypeScript takes to check a file, medians, ${versions[0]}\n`);
+    for (const table of tablesOf([versions[0]], await onEachNode('types/measure.mjs', [nodes[0]]))) console.log(table);
+  },
+  async starts() {
+    console.log('Starts of programs: medians, and their ratio to a bare node\n');
+    for (const table of comparisons(await onEachNode('starts/measure.mjs'))) console.log(table);
   },
   async size() {
     console.log('Size, minified and gzipped\n');

@@ -8,7 +8,8 @@ import { buildPage } from '../page/build.mjs';
 
 const twins: Readonly<Record<string, () => Promise<string>>> = {
   'src/shared/version.ts': version,
-  'src/distributed/engines/assets.ts': distributedAssets,
+  'src/distributed/engines/assets.ts': () => assets('src/distributed/engines'),
+  'src/limits/assets.ts': () => assets('src/limits', withoutComments),
   'src/dashboard/built-page.ts': page,
 };
 
@@ -30,10 +31,17 @@ async function version(): Promise<string> {
   return `export const version = ${JSON.stringify(version)};`;
 }
 
-async function distributedAssets(): Promise<string> {
-  const texts = await textsIn('src/distributed/engines', (name) => /\.(lua|sql)$/.test(name));
-  return `const texts = ${JSON.stringify(texts)};
+/** @param edit - changes the text of each file. Default: none */
+async function assets(folder: string, edit = (text: string) => text): Promise<string> {
+  const texts = await textsIn(folder, (name) => /\.(lua|sql)$/.test(name));
+  const edited = Object.entries(texts).map(([name, text]) => [name, edit(text)]);
+  return `const texts = ${JSON.stringify(Object.fromEntries(edited))};
     export const readAsset = (path) => texts[path];`;
+}
+
+/** Removes lines that are comments, and indentation. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/^ *(--.*\n)?/gm, '');
 }
 
 async function page(): Promise<string> {

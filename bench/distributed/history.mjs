@@ -16,7 +16,7 @@ const runs = quick ? 200 : full ? 100_000 : 10_000;
 const calls = quick ? 10 : 200;
 const group = `${runs.toLocaleString('en')} finished runs of three nodes`;
 const below = { below: 10 };
-const sizes = { redis: usedMemory, postgres: relationSize };
+const sizes = { redis: usedMemory, postgres: relationSize, memory: usedHeap };
 
 send(await withFleet(name, 1, measure));
 
@@ -84,4 +84,10 @@ async function relationSize() {
   );
   await client.end();
   return Number(rows[0].bytes);
+}
+
+/** Size of the heap after a collection. */
+async function usedHeap() {
+  globalThis.gc();
+  return process.memoryUsage().heapUsed;
 }

@@ -46,7 +46,11 @@ function sectionsOf(round) {
     'ours.mjs pglite',
     'ours.mjs memory',
   ];
-  const once = ['scale.mjs redis', 'scale.mjs postgres', 'history.mjs redis', 'history.mjs postgres'];
+  const once = [
+    ...['redis', 'postgres'].flatMap((engine) => [`scale.mjs ${engine}`, `spread.mjs ${engine}`]),
+    'budget.mjs redis',
+    ...['redis', 'postgres', 'memory'].map((engine) => `history.mjs ${engine}`),
+  ];
   return round === 0 ? [...each, ...once] : each;
 }
 

@@ -21,6 +21,6 @@ const one = await timeOf(1);
 const two = await timeOf(2);
 send([
   ratio(`ours.${name}.scale`, 'Two worker processes to one', `${words[name]}, nodes that wait for 5 ms`, one / two, {
-    atLeast: 1.7,
+    atLeast: 1.8,
   }),
 ]);

@@ -38,23 +38,14 @@ export const contenders = {
   api: { label: 'task, telemetry without an SDK', make: async () => telemetry({}) },
   byHand: {
     label: 'task of a function with a span by hand, SDK as below',
+    make: async () => ({ flush: await tracingSdk(), ...task(await spannedByHand()) }),
+  },
+  bothByHand: {
+    label: 'task of a function with a span and one histogram by hand, SDK as below',
     make: async () => {
-      const flush = await tracingSdk();
-      const { trace } = await import('@opentelemetry/api');
-      const tracer = trace.getTracer('bench');
-      const spanned = (left, right) => {
-        const attributes = { 'app.kind': 'task', 'app.process': processId, 'app.name': 'add', 'app.number': left };
-        return tracer.startActiveSpan('add', { attributes }, async (span) => {
-          try {
-            const result = await add(left, right);
-            span.setAttributes({ 'app.status': 'completed', 'app.attempts': 1 });
-            return result;
-          } finally {
-            span.end();
-          }
-        });
-      };
-      return { flush, ...task(spanned) };
+      const flushes = [await tracingSdk(), await metricsSdk()];
+      const flush = () => Promise.all(flushes.map((flushOne) => flushOne()));
+      return { flush, ...task(await measuredByHand(await spannedByHand())) };
     },
   },
   traces: {
@@ -82,6 +73,37 @@ export const contenders = {
   silent: { label: 'task, logged to a pino that is silent', make: async () => logged({ level: 'silent' }) },
   logged: { label: 'task, two lines of pino to /dev/null', make: async () => logged({ level: 'debug' }) },
 };
+
+/** A function with a span that has as many attributes as a span of the package. */
+async function spannedByHand() {
+  const { trace } = await import('@opentelemetry/api');
+  const tracer = trace.getTracer('bench');
+  return (left, right) => {
+    const attributes = { 'app.kind': 'task', 'app.process': processId, 'app.name': 'add', 'app.number': left };
+    return tracer.startActiveSpan('add', { attributes }, async (span) => {
+      try {
+        const result = await add(left, right);
+        span.setAttributes({ 'app.status': 'completed', 'app.attempts': 1 });
+        return result;
+      } finally {
+        span.end();
+      }
+    });
+  };
+}
+
+/** A function whose duration is recorded with as many attributes as the package's histogram has. */
+async function measuredByHand(work) {
+  const { metrics } = await import('@opentelemetry/api');
+  const duration = metrics.getMeter('bench').createHistogram('app.duration', { unit: 's' });
+  const attributes = { 'app.name': 'add', 'app.process.name': 'bench', 'app.status': 'completed' };
+  return async (left, right) => {
+    const began = performance.now();
+    const result = await work(left, right);
+    duration.record((performance.now() - began) / 1_000, attributes);
+    return result;
+  };
+}
 
 async function telemetry(options) {
   const { startTelemetry } = await import('../../dist/telemetry/index.js');

@@ -14,6 +14,12 @@ const comparisons = [
     logged: 'two lines of pino',
   }).map(([of, words]) => ({ name: `task with ${words} to one without`, of, to: 'none' })),
   { name: 'task with a span to one with a span by hand', of: 'traces', to: 'byHand', target: { atMost: 2 } },
+  {
+    name: 'task with a span and metrics to one with both by hand',
+    of: 'both',
+    to: 'bothByHand',
+    target: { atMost: 2 },
+  },
 ];
 
 /**

@@ -8,14 +8,16 @@ import { closeDialog } from '../state/dialogs.js';
 interface SignalProps {
   readonly runId: string;
   readonly awaiting: readonly string[];
+  readonly expects?: Readonly<Record<string, string>> | undefined;
   readonly after?: (() => void) | undefined;
 }
 
-export function SignalDialog({ runId, awaiting, after }: SignalProps) {
+export function SignalDialog({ runId, awaiting, expects = {}, after }: SignalProps) {
   const [event, setEvent] = useState(awaiting[0] ?? '');
   const [text, setText] = useState('');
   const payload = read(text);
   const problem = useId();
+  const expected = Object.hasOwn(expects, event) ? expects[event] : undefined;
   const send = (submit: Event) => {
     submit.preventDefault();
     if ('problem' in payload || event === '') return;
@@ -28,14 +30,15 @@ export function SignalDialog({ runId, awaiting, after }: SignalProps) {
         <EventField awaiting={awaiting} event={event} onChange={setEvent} />
         <label class="field">
           <span class="field-name">
-            Payload <span class="muted">(JSON, optional)</span>
+            Payload <span class="muted">(JSON{expected === undefined && ', optional'})</span>
           </span>
+          {expected !== undefined && <code class="field-note">{visible(expected)}</code>}
           <textarea
             class="input is-mono"
             rows={6}
             spellcheck={false}
             value={text}
-            placeholder={'{ "approved": true }'}
+            placeholder={expected === undefined ? '{ "approved": true }' : ''}
             aria-invalid={'problem' in payload}
             aria-describedby={problem}
             onInput={(input) => setText(input.currentTarget.value)}

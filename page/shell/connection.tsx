@@ -1,7 +1,7 @@
 import { visible } from '../../src/dashboard/graph/text.js';
 import { clockTime } from '../format.js';
 import { Icon } from '../parts/icon.js';
-import { connection, engine } from '../state/live.js';
+import { connection, engine, overview } from '../state/live.js';
 import { useStore } from '../state/store.js';
 import { reopen } from '../state/stream/index.js';
 import type { Connection as Link } from '../state/stream/news.js';
@@ -47,7 +47,9 @@ function titleOf(state: State, since: number | undefined, problem = ''): string 
 export function EngineAway() {
   const link = useStore(connection);
   const known = useStore(engine);
-  if (link !== 'live' || known === undefined || known.isAnswering) return null;
+  const missing = useStore(overview, (seen) => seen?.distributed?.missing);
+  if (link !== 'live' || known === undefined) return null;
+  if (known.isAnswering) return missing === undefined ? null : <ShardsAway missing={missing} />;
   return (
     <div class="callout tone-red engine-away" role="alert">
       <Icon name="alert" />
@@ -55,6 +57,16 @@ export function EngineAway() {
         The engine does not answer{known.problem === undefined ? '' : `: ${visible(known.problem)}`}. The page shows the
         state of {clockTime(known.since)}.
       </p>
+    </div>
+  );
+}
+
+/** A warning above every view while shards do not answer, because all lists lack their runs. */
+function ShardsAway({ missing }: { readonly missing: readonly string[] }) {
+  return (
+    <div class="callout tone-red engine-away" role="alert">
+      <Icon name="alert" />
+      <p>The page lacks the runs and workers of a shard: {missing.map(visible).join('; ')}.</p>
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { type RunSummary, segmentOf } from '../../src/dashboard/api/index.js';
+import { type RunSummary, type SignalAnswer, segmentOf } from '../../src/dashboard/api/index.js';
 import { counted } from '../format.js';
 
 import { openDialog } from './dialogs.js';
@@ -87,7 +87,20 @@ export function sendSignal(
   unsent.set(key, id);
   const body = { ...signal, id };
   const next = () => void unsent.delete(key);
-  void act({ path: `${runPath(runId)}/signal`, body, done: 'The signal is sent', next, after });
+  void act({ path: `${runPath(runId)}/signal`, body, done: answerText, next, after });
+}
+
+/** Text for each answer to a signal. */
+const answers: Readonly<Record<SignalAnswer['outcome'], string>> = {
+  delivered: 'The signal is delivered',
+  kept: 'The signal is kept until a node waits for it',
+  duplicate: 'The signal was sent before',
+  'too-late': 'The signal comes too late: nothing waits for it any more',
+  dropped: 'The signal is dropped: too many of them are kept already',
+};
+
+function answerText(answer: unknown): string {
+  return answers[(answer as SignalAnswer).outcome];
 }
 
 /** Creates a random id. `crypto.randomUUID` exists only in secure contexts. */

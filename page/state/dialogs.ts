@@ -8,6 +8,8 @@ export type OpenDialog =
       readonly kind: 'signal';
       readonly runId: string;
       readonly awaiting: readonly string[];
+      /** The payloads that events expect, as text. */
+      readonly expects?: Readonly<Record<string, string>> | undefined;
       readonly after?: (() => void) | undefined;
     }
   | {

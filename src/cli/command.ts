@@ -1,6 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../shared/durations.js';
-import { readTime } from './output/times.js';
+import type { Command } from 'commander';
+import type { Session } from './session.js';
 
 /** Additions to the help and the reference of a command, apart from its options and arguments. */
 export interface Notes {
@@ -39,64 +38,24 @@ function indented(text: string): string {
   return text.replace(/^/gm, '  ');
 }
 
-/** Adds the options that choose the engine. */
-export function withEngine(command: Command): Command {
-  return withConfig(command)
-    .option(
-      '--engine <address>',
-      'redis://…, postgres://…, pglite:<directory> or memory: (better in REDIS_URL or DATABASE_URL if it has a password)',
-    )
-    .option('--prefix <name>', 'prefix of the names of keys and tables (default: orchestrator)');
-}
+/** Work of a command: the arguments and options are those that commander passes to an action. */
+type Work<Args extends readonly unknown[]> = (session: Session, ...args: Args) => unknown;
 
-function withConfig(command: Command): Command {
-  return command.option('--config <file>', 'config file (default: orchestrator.config.* in this directory or above)');
-}
-
-/** Adds the options for the address and the token of a running program. */
-export function withProgram(command: Command): Command {
-  return command
-    .option('--url <address>', 'address of the program (default: ORCHESTRATOR_URL, or http://127.0.0.1:4300)')
-    .option('--token <token>', 'token of the program (default: ORCHESTRATOR_TOKEN, which process lists do not show)');
-}
-
-/** Adds the option that limits how long ending may take. `--deadline` is its former name. */
-export function withTimeout(command: Command, description: string): Command {
-  return command.option('--deadline, --timeout <duration>', `${description} (default: 10s)`, duration);
-}
-
-/** An option with one or more of the given words, separated by commas or given several times. */
-export function choices(flags: string, description: string, words: readonly string[]): Option {
-  return new Option(flags, description).choices(words).argParser((given: string, before: readonly string[] = []) => {
-    const asked = given.split(',').map((word) => word.trim());
-    const unknown = asked.find((word) => !words.includes(word));
-    if (unknown !== undefined) throw new InvalidArgumentError(`Allowed choices are ${words.join(', ')}.`);
-    return [...before, ...asked];
-  });
-}
-
-/** Creates a parser for whole numbers. */
-export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (given: string) => number {
-  return (given) => {
-    const value = /^\d+$/.test(given) ? Number(given) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
-    throw new InvalidArgumentError(`It must be a whole number ${range}.`);
+/**
+ * Returns an action that loads its work when the command is executed. Help, completion and errors in the arguments load
+ * nothing of the work.
+ *
+ * @param load - imports the work
+ *
+ * @example
+ * command.action(loaded(session, async () => (await import('./work.js')).run));
+ */
+export function loaded<Args extends readonly unknown[]>(
+  session: Session,
+  load: () => Promise<Work<Args>>,
+): (...args: Args) => Promise<void> {
+  return async (...args) => {
+    const work = await load();
+    await work(session, ...args);
   };
-}
-
-/** Parses a duration into milliseconds. */
-export function duration(given: string): number {
-  const value = parseDuration(given);
-  if (value === undefined) throw new InvalidArgumentError('It must be a duration: 500ms, 30s, 5m, 2h or 7d.');
-  return value;
-}
-
-/** Parses a time, or an age such as `2h`, into epoch milliseconds. */
-export function time(given: string): number {
-  const value = readTime(given, Date.now());
-  if (value === undefined) {
-    throw new InvalidArgumentError('It must be an age (30m, 2h, 7d) or a time (2026-11-21T19:00).');
-  }
-  return value;
 }

@@ -65,6 +65,7 @@ const byCode: ReadonlyMap<unknown, ExitCode> = new Map<string, ExitCode>([
   ['ERR_WORKER_ALIVE', exitCodes.conflict],
   ['ERR_LOOP_STATE', exitCodes.conflict],
   ['ERR_CHECKPOINT', exitCodes.conflict],
+  ['ERR_TOO_LATE', exitCodes.conflict],
   ['ERR_LISTEN', exitCodes.conflict],
   ['ERR_ENGINE', exitCodes.unreachable],
   ['ERR_LOCKED', exitCodes.unreachable],

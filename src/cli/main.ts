@@ -1,6 +1,14 @@
 #!/usr/bin/env node
+import { uncheckedFields } from '../shared/schema-check.js';
 import { main } from './cli.js';
 import { FileOutput, isFile } from './file-output.js';
+
+// The program ends below. If it has nothing left to do before that, Node.js ends it with 13, without a word.
+process.once('beforeExit', () => {
+  const fields = uncheckedFields();
+  const cause = fields.length === 0 ? 'a promise' : `the schema of ${fields.join(', ')}`;
+  process.stderr.write(`orchestrator: the command has no result: it waits for ${cause}, which never settles\n`);
+});
 
 const { stdin, stderr, env } = process;
 const stdout = isFile(1) ? new FileOutput(1) : process.stdout;

@@ -1,16 +1,17 @@
 import { Command } from 'commander';
 import { version } from '../shared/version.js';
-import { addCompletion } from './commands/completion.js';
-import { addDashboard } from './commands/dashboard.js';
-import { addDeadLetters } from './commands/dead-letters.js';
-import { addGraph } from './commands/graph.js';
-import { addLoops } from './commands/loops.js';
-import { addMigrate } from './commands/migrate.js';
-import { addOrchestrate } from './commands/orchestrate.js';
-import { addRun } from './commands/run.js';
-import { addRuns } from './commands/runs/runs.js';
-import { addWorker } from './commands/worker.js';
-import { addWorkers } from './commands/workers.js';
+import { addCompletion } from './commands/completion/declaration.js';
+import { addDashboard } from './commands/dashboard/declaration.js';
+import { addDeadLetters } from './commands/dead-letters/declaration.js';
+import { addGraph } from './commands/graph/declaration.js';
+import { addJournal } from './commands/journal/declaration.js';
+import { addLoops } from './commands/loops/declaration.js';
+import { addMigrate } from './commands/migrate/declaration.js';
+import { addOrchestrate } from './commands/orchestrate/declaration.js';
+import { addRun } from './commands/run/declaration.js';
+import { addRuns } from './commands/runs/declaration.js';
+import { addWorker } from './commands/worker/declaration.js';
+import { addWorkers } from './commands/workers/declaration.js';
 import { meanings } from './exit-codes.js';
 import { harmless } from './output/text.js';
 import type { Session } from './session.js';
@@ -22,6 +23,7 @@ const commands = [
   addOrchestrate,
   addRuns,
   addWorkers,
+  addJournal,
   addMigrate,
   addLoops,
   addDeadLetters,

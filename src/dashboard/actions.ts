@@ -41,10 +41,11 @@ export function actionsOn(watched: Watched, onError: (error: unknown) => void): 
     'POST api/runs/:runId/resume': plain('resume'),
     'POST api/runs/:runId/retry': plain('retry'),
     'POST api/runs/:runId/cancel': onRun((runId, body) => fleetOf(watched).cancel(runId, readCancel(body).reason)),
-    'POST api/runs/:runId/signal': onRun((runId, body) => {
+    'POST api/runs/:runId/signal': async ({ params, body }) => {
       const { event, payload, id } = readSignal(body);
-      return fleetOf(watched).signal(runId, aName(event, 'event'), payload, { id });
-    }),
+      const outcome = await fleetOf(watched).signal(params.runId as string, aName(event, 'event'), payload, { id });
+      return { outcome };
+    },
     'POST api/workers/:workerId/forget': async ({ params, body }) => {
       readNothing(body);
       return { forgotten: await fleetOf(watched).forgetWorker(params.workerId as string) };

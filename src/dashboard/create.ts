@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { EngineError } from '../distributed/index.js';
 import { actionsOn } from './actions.js';
 import { Assets } from './assets.js';
-import { builtPage } from './built-page.js';
 import type { Client, Dashboard, DashboardOptions } from './dashboard.js';
-import { filesIn } from './folder.js';
+import { codeOf } from './error-codes.js';
+import { type Files, filesIn } from './folder.js';
 import { bodyOf } from './http/body.js';
 import { Guard } from './http/guard.js';
 import { refusalOf } from './http/problems.js';
@@ -58,7 +57,7 @@ class WebDashboard implements Dashboard {
     this.token = token;
     this.basePath = basePathOf(options);
     this.#onError = (error) => {
-      if (!(error instanceof EngineError)) onError?.(error);
+      if (codeOf(error) !== 'ERR_ENGINE') onError?.(error);
     };
     const redactor = redactorOf(options.redact);
     const watched = { distributed, loops, redactor, clock: new EngineClock(), title, hasActions: actions };
@@ -70,7 +69,7 @@ class WebDashboard implements Dashboard {
       origins: origins.map(originOf),
       basePath: this.basePath,
     });
-    this.#assets = new Assets(assets === undefined ? builtPage : () => filesIn(assets));
+    this.#assets = new Assets(() => (assets === undefined ? builtPage() : filesIn(assets)));
     this.#streams = new Streams(watched, this.#onError);
     this.#router = new Router({ ...viewsOf(watched, this.#streams), ...actionsOn(watched, this.#onError) });
   }
@@ -121,6 +120,11 @@ class WebDashboard implements Dashboard {
     this.#onError(error);
     return new Refusal('internal', 'internal error: the dashboard reports it to its `onError` option');
   }
+}
+
+/** Loads the page when it is first asked for. Programs that only use the API do without. */
+async function builtPage(): Promise<Files> {
+  return (await import('./built-page.js')).builtPage();
 }
 
 /** Reads the client. Servers that call `fetch` directly pass an argument of their own after the request. */

@@ -1,4 +1,4 @@
-import { ValidationError } from '../index.js';
+import { ValidationError } from '../shared/errors.js';
 import { aBoolean, aFunction, aName, anObjectOf, aValue } from '../shared/validate.js';
 import type { DashboardOptions } from './dashboard.js';
 

@@ -148,8 +148,12 @@ export interface WorkQueue {
   purgeRun(runId: string, jobIds: readonly string[]): Promise<void>;
   /** Returns the state of each job, in the order of the ids. */
   statesOf(jobIds: readonly string[]): Promise<readonly JobState[]>;
-  /** Counts the jobs in the queue by state. */
-  depth(): Promise<Readonly<Record<Exclude<JobState, 'absent'>, number>>>;
+  /**
+   * Counts the jobs in the queue by state.
+   *
+   * @param onError - see `ShardSet`
+   */
+  depth(onError?: OnShardError): Promise<Readonly<Record<Exclude<JobState, 'absent'>, number>>>;
 }
 
 /**
@@ -237,6 +241,11 @@ export interface Commit {
   readonly becomes?: RunChange | undefined;
   /** If true, the entry is refused unless it directly follows the entry `known`. Default: false. */
   readonly onlyIfNext?: boolean | undefined;
+  /**
+   * If true, the entry is refused unless this call has added the entry of the commit before it. An entry that is added
+   * counts as directly following `known` if the entry before it does. A duplicate stays a duplicate. Default: false.
+   */
+  readonly withPrevious?: boolean | undefined;
   /** The change to the run if the entry directly follows the entry `known`. In that case, it replaces `becomes`. */
   readonly becomesIfNext?: RunChange | undefined;
 }
@@ -255,7 +264,7 @@ export interface RunChange {
 
 /**
  * The result of one commit: the number of the new entry; `duplicate` if the slot already has the same or a higher
- * number; or `refused` if the status of the run or `onlyIfNext` forbids the entry.
+ * number; or `refused` if the status of the run, `onlyIfNext` or `withPrevious` forbids the entry.
  */
 export type Verdict = number | 'duplicate' | 'refused';
 
@@ -313,10 +322,18 @@ export interface RunInfoStore {
   getRun(runId: string): Promise<RunRecord | undefined>;
   /** Returns the status of each run, in the order of the ids; `undefined` for an unknown run. */
   getStatuses(runIds: readonly string[]): Promise<readonly (RunStatus | undefined)[]>;
-  /** Returns up to `query.limit` runs, ordered by time of creation, then by id. */
-  listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
-  /** Counts runs by status. A status that no run has is counted as 0. Called often, so it must be cheap. */
-  countRuns(): Promise<RunCounts>;
+  /**
+   * Returns up to `query.limit` runs, ordered by time of creation, then by id.
+   *
+   * @param onError - see `ShardSet`
+   */
+  listRuns(query: RunQuery, onError?: OnShardError): Promise<readonly RunRecord[]>;
+  /**
+   * Counts runs by status. A status that no run has is counted as 0. Called often, so it must be cheap.
+   *
+   * @param onError - see `ShardSet`
+   */
+  countRuns(onError?: OnShardError): Promise<RunCounts>;
   /**
    * Removes everything that is stored about a run. Does nothing for an unknown run.
    *
@@ -530,8 +547,12 @@ export interface LivenessStore {
   heartbeat(report: WorkerReport): Promise<number>;
   /** Removes a worker that has stopped or is to be forgotten. */
   remove(workerId: string): Promise<void>;
-  /** Returns the last report of each worker. A report is kept for one day. */
-  list(): Promise<readonly WorkerHealth[]>;
+  /**
+   * Returns the last report of each worker. A report is kept for one day.
+   *
+   * @param onError - see `ShardSet`
+   */
+  list(onError?: OnShardError): Promise<readonly WorkerHealth[]>;
 }
 
 /**
@@ -596,6 +617,38 @@ export interface StatusChange {
 }
 
 /**
+ * Called with an error for each shard that does not answer. The answer then lacks what this shard has. Engines without
+ * shards need no such parameter.
+ */
+export type OnShardError = (error: Error) => void;
+
+/**
+ * The shards of an engine that consists of several engines, as `shards([...])` returns it. Each run is on one shard. An
+ * orchestrator finds the shard of a run, and then calls this shard. A worker serves each shard by itself.
+ *
+ * A question about all runs, jobs or workers goes to all shards. If a shard does not answer, the call rejects, unless
+ * it was given an `onError`.
+ */
+export interface ShardSet {
+  /** The shards, in the order of their positions. */
+  readonly all: readonly Engine[];
+  /**
+   * Returns the shard that has a run. If no shard has the run, returns the shard on which it would be started.
+   *
+   * @throws {EngineError} if a shard that may have the run does not answer
+   */
+  of(runId: string): Promise<Engine>;
+  /**
+   * Returns the shard on which to start a run: the shard that has the run already, or else the shard for new runs with
+   * this id.
+   *
+   * @param runId - default: a new id, for which a shard that answers is chosen
+   * @throws {EngineError} if a shard that may have the run does not answer; for a new id, if no shard answers
+   */
+  forStart(runId?: string): Promise<{ readonly engine: Engine; readonly runId: string }>;
+}
+
+/**
  * The queue and the stores of a fleet, with the operations that are atomic across them. Created by `memory()`,
  * `pglite(directory)`, `postgres(url)` and `redis(url)`. Orchestrators and workers with the same engine form a fleet.
  *
@@ -615,6 +668,8 @@ export interface Engine {
   readonly workItemStateStore: WorkItemStateStore;
   readonly checkpointStore: CheckpointStore;
   readonly workflowStore: WorkflowStore;
+  /** The shards of which the engine consists. Default: the engine is not divided. */
+  readonly shards?: ShardSet | undefined;
   /**
    * Connects to the engine and migrates it if necessary. May be called any number of times, even concurrently.
    *
@@ -640,14 +695,15 @@ export interface Engine {
    * @param commits - at most 200
    * @param incarnation - the incarnation of the intended run. If another run has the id by now, the intended run is
    *   unknown. Default: the run that currently has the id, as versions up to 0.7 expect
-   * @returns the verdicts, and the entries that the caller did not know; `undefined` for an unknown run
+   * @returns the verdicts, and the entries that the caller did not know; `undefined` for an unknown run. An engine that
+   *   need not wait may return them without a promise
    */
   commit(
     runId: string,
     known: number,
     commits: readonly Commit[],
     incarnation?: number,
-  ): Promise<CommitAnswer | undefined>;
+  ): Promise<CommitAnswer | undefined> | CommitAnswer | undefined;
   /**
    * Calls `listener` soon after the status of a run has changed. A notification may be lost, so callers must also poll.
    *

@@ -1,5 +1,5 @@
 import { FlowRuntime } from '../flow/index.js';
-import type { FlowNode } from '../flow/node.js';
+import type { FlowNode, FlowTypes, UnknownTypes } from '../flow/node.js';
 import { type CloseOptions, readCloseOptions } from '../shared/closing.js';
 import type { Engine } from './contracts.js';
 import { EngineError } from './errors.js';
@@ -16,11 +16,12 @@ import { someWorkflows, type Workflow, Workflows } from './workflows/workflows.j
 export interface FleetOptions<
   // biome-ignore lint/suspicious/noExplicitAny: if the first workflow is data, runs start with any context
   State extends object = any,
+  Types extends FlowTypes = UnknownTypes,
 > {
   /** The queue and the stores of the fleet. `Fleet.close()` also closes the engine. */
   readonly engine: Engine;
   /** Flows or blueprints, at least one, and any number of versions of each. `startRun` starts the first workflow. */
-  readonly workflows: readonly [FlowNode<State>, ...Workflow[]] | readonly Workflow[];
+  readonly workflows: readonly [FlowNode<State, Types>, ...Workflow[]] | readonly Workflow[];
   /** The registry, hooks, middleware, dependencies and serializer of the nodes. Default: `new FlowRuntime()`. */
   readonly runtime?: FlowRuntime | undefined;
   /**
@@ -39,6 +40,7 @@ export interface FleetOptions<
 export interface Fleet<
   // biome-ignore lint/suspicious/noExplicitAny: as for the options
   State extends object = any,
+  Types extends FlowTypes = UnknownTypes,
 > {
   readonly engine: Engine;
   /**
@@ -46,7 +48,7 @@ export interface Fleet<
    *
    * @throws {EngineError} if the fleet was closed
    */
-  orchestrator(): DistributedOrchestrator<State>;
+  orchestrator(): DistributedOrchestrator<State, Types>;
   /**
    * Creates a worker. Call `start()` on the worker to take work.
    *
@@ -98,7 +100,8 @@ const readOptions = anObjectGiving<FleetOptions>(
 export function defineFleet<
   // biome-ignore lint/suspicious/noExplicitAny: as for the options
   State extends object = any,
->(options: FleetOptions<State>): Fleet<State> {
+  Types extends FlowTypes = UnknownTypes,
+>(options: FleetOptions<State, Types>): Fleet<State, Types> {
   const { retention, ...read } = readOptions(options);
   const { engine } = read;
   const common = { ...read, runtime: read.runtime ?? new FlowRuntime() };
@@ -120,7 +123,7 @@ export function defineFleet<
     engine,
     orchestrator() {
       assertOpen();
-      return new DistributedOrchestrator<State>({ ...common, retention, signal: end.signal });
+      return new DistributedOrchestrator<State, Types>({ ...common, retention, signal: end.signal });
     },
     worker(own = {}) {
       assertOpen();

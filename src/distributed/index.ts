@@ -10,8 +10,10 @@ export type {
   JobState,
   LivenessStore,
   MetricsStore,
+  OnShardError,
   RunInfoStore,
   RunMetrics,
+  ShardSet,
   StatusChange,
   StepMetrics,
   WorkerHealth,
@@ -24,6 +26,7 @@ export type {
 export { memory } from './engines/memory/memory-engine.js';
 export type { EngineOptions, RedisOptions } from './engines/options.js';
 export { type RedisConnection, redis } from './engines/redis/redis-engine.js';
+export { type ShardsOptions, shards } from './engines/shards/shards.js';
 export { type MigrationOptions, migratePostgres, migrationScript } from './engines/sql/migrate-postgres.js';
 export { pglite } from './engines/sql/pglite.js';
 export { type PostgresOptions, type PostgresPool, postgres } from './engines/sql/postgres.js';
@@ -42,6 +45,7 @@ export {
   WorkflowNotFoundError,
 } from './errors.js';
 export { defineFleet, type Fleet, type FleetOptions } from './fleet.js';
+export type { SignalOutcome } from './journal/signals.js';
 export type { StartedRun } from './orchestrator/begin.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
 export { DistributedExecutor } from './orchestrator/executor.js';
@@ -55,9 +59,11 @@ export type {
   PendingWork,
   RunError,
   RunPage,
+  ShardsQuestion,
   SignalOptions,
   WaitForOptions,
 } from './orchestrator/views.js';
+export type { CompletedRun, EndedRun, RunId, UncompletedRun } from './run-id.js';
 export {
   isFinished,
   type RunCounts,

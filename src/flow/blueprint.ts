@@ -1,5 +1,6 @@
-import type { LimitData } from '../kernel/limit.js';
-import type { PolicyOptions } from '../kernel/policy.js';
+import type { LimitData } from '../kernel/policies/limit.js';
+import type { PolicyOptions } from '../kernel/policies/policy.js';
+import type { JsonSchema } from '../shared/json-schema.js';
 
 /**
  * A flow as data. A blueprint is plain JSON, so it can be stored, sent and drawn, and it can run in any program whose
@@ -7,10 +8,23 @@ import type { PolicyOptions } from '../kernel/policy.js';
  */
 
 /**
- * The condition under which a node with several predecessors becomes ready: when all of them have passed on a value
- * (`all`), or when the first of them has (`any`). Skipped predecessors are not waited for. The default is `all`.
+ * The condition under which a node becomes ready, given the nodes before it:
+ *
+ * - `all`, the default: each of them has ended, and an edge from at least one of them is followed. The edges from nodes
+ *   that were skipped are not waited for.
+ * - `any`: the first edge is followed.
+ * - `allCompleted`: the edges from all of them are followed. If one of them was skipped or its edge is not followed, the
+ *   node is skipped.
+ * - `settled`: each of them has ended, however: it has completed, has failed, was skipped, or cannot run because of a
+ *   failure. For clean-up. As with `all`, the node is skipped if none of their edges is followed and none of them has
+ *   failed: the clean-up of a branch that was skipped is skipped with it.
+ * - `failed`: one of them has failed and no fallback has recovered it, or cannot run because of a failure. For alarms.
+ *   The node becomes ready at the first failure. If each of them has ended without a failure, the node is skipped.
+ *
+ * `settled` and `failed` need an edge from a node before. They do not change how the run ends: a run with a failed node
+ * is `failed`. With `failFast`, after an abort and after the timeout of the run, no node starts, and these do not either.
  */
-export type JoinStrategy = 'all' | 'any';
+export type JoinStrategy = 'all' | 'any' | 'settled' | 'failed' | 'allCompleted';
 
 /**
  * The source of a value: a path or an expression.
@@ -27,8 +41,9 @@ export type InputSource = string;
 export type InputMapping = InputSource | Readonly<Record<string, InputSource>>;
 
 /**
- * The execution settings of a node: its retry and timeout policies, its limit, its join strategy, its fallback and
- * its limit of visits. All settings are JSON data, so policies that contain functions cannot be part of a blueprint.
+ * The execution settings of a node: its retry and timeout policies, its limit, its join strategy, its fallback, its limit
+ * of visits, and whether it may be repeated. All settings are JSON data, so policies that contain functions cannot be part
+ * of a blueprint.
  */
 export interface NodeConfig extends Pick<PolicyOptions<never>, 'retry' | 'timeout'> {
   /**
@@ -48,6 +63,8 @@ export interface NodeConfig extends Pick<PolicyOptions<never>, 'retry' | 'timeou
   readonly fallback?: string | undefined;
   /** The maximum number of visits in one run: a whole number of at least 1. Default: the flow's `maxVisits`. */
   readonly maxVisits?: number | undefined;
+  /** If true, a fleet may execute the node again after a crash, even though the next node has begun. Default: false. */
+  readonly repeatable?: boolean | undefined;
 }
 
 /**
@@ -112,6 +129,18 @@ export interface Graph {
   readonly version?: string | undefined;
   /** The maximum number of visits per node in one run, for nodes without their own `maxVisits`. Default: 1000. */
   readonly maxVisits?: number | undefined;
+  /**
+   * JSON Schema of the input of the start nodes. A run with another input is refused. The schemas are not part of the
+   * default version. Default: any input is accepted.
+   */
+  readonly input?: JsonSchema | undefined;
+  /**
+   * JSON Schemas of the payloads of events, by event name. Each event has to be one that a node of the graph waits for.
+   * Default: any payload is accepted.
+   */
+  readonly events?: Readonly<Record<string, JsonSchema>> | undefined;
+  /** JSON Schema of the output. A run with another output fails. Default: any output is accepted. */
+  readonly output?: JsonSchema | undefined;
   /** The nodes, at least one. */
   readonly nodes: readonly NodeDefinition[];
   /** The edges; empty for a flow of independent nodes. */
@@ -136,7 +165,8 @@ export interface WorkflowBlueprint extends Graph {
  * @param graph - nodes and edges, for example from a JSON file
  * @returns a new blueprint
  */
-export function toBlueprint({ id, version, maxVisits, nodes, edges }: Graph): WorkflowBlueprint {
+export function toBlueprint(graph: Graph): WorkflowBlueprint {
+  const { id, version, maxVisits, input, events, output, nodes, edges } = graph;
   const predecessors = new Map(nodes.map((node) => [node.id, new Set<string>()]));
   for (const { source, target } of edges) predecessors.get(target)?.add(source);
   const entries = [...predecessors];
@@ -144,6 +174,9 @@ export function toBlueprint({ id, version, maxVisits, nodes, edges }: Graph): Wo
     id,
     ...(version === undefined ? {} : { version }),
     ...(maxVisits === undefined ? {} : { maxVisits }),
+    ...(input === undefined ? {} : { input }),
+    ...(events === undefined ? {} : { events }),
+    ...(output === undefined ? {} : { output }),
     nodes,
     edges,
     predecessorCountMap: Object.fromEntries(entries.map(([node, sources]) => [node, sources.size])),

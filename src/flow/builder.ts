@@ -1,4 +1,5 @@
 import type { Graph } from './blueprint.js';
+import { schemasOf } from './execution/schemas.js';
 import { Flow } from './flow.js';
 import type { Registry } from './node.js';
 import { FlowRuntime } from './runtime.js';
@@ -33,6 +34,6 @@ export class GraphBuilder {
     const runtime = new FlowRuntime({ ...this.options, registry: this.registry });
     runtime.validate(graph);
     const { id, version, maxVisits, nodes, edges } = graph;
-    return new Flow(id, { version, maxVisits }).load({ nodes, edges }, this.registry);
+    return new Flow(id, { version, maxVisits, ...schemasOf(graph) }).load({ nodes, edges }, this.registry);
   }
 }

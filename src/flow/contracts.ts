@@ -1,9 +1,9 @@
+import type { Serializer } from '../shared/serializer.js';
 import type { EdgeDefinition, NodeDefinition, WorkflowBlueprint } from './blueprint.js';
 import type { NodeError } from './errors.js';
 import type { NodeResult } from './node-result.js';
 import type { NextNode } from './plan/plan.js';
 import type { Context, Waiting, WorkflowResult } from './run/result.js';
-import type { Serializer } from './run/serializer.js';
 import type { WorkflowState } from './run/state.js';
 import type { GraphTraverser } from './run/traverser.js';
 

@@ -1,5 +1,7 @@
+import { type JsonSchema, jsonSchemaOf } from '../shared/json-schema.js';
 import { isPlainObject } from '../shared/validate.js';
-import type { InputMapping, NodeDefinition } from './blueprint.js';
+import type { Graph, InputMapping, NodeDefinition } from './blueprint.js';
+import type { FlowSchemas } from './node.js';
 import { fixedNode } from './plan/fixed.js';
 
 /** A node with the options passed by its author. */
@@ -15,6 +17,19 @@ interface GivenNode {
 export function nodeDefinition({ id, uses, params, inputs, config }: GivenNode): NodeDefinition {
   const data = defined({ ...config, retry: asData(config.retry), timeout: asData(limitsOf(config.timeout)) });
   return fixedNode({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition);
+}
+
+/**
+ * Returns the schemas of a flow as JSON Schemas, which describe the values before the schemas convert them. A schema that
+ * its library cannot express is `{}`, which accepts every value.
+ */
+export function jsonSchemasOf({ input, events, output }: FlowSchemas): Pick<Graph, 'input' | 'events' | 'output'> {
+  const ofEvents = Object.entries(events ?? {}).map(([event, schema]) => [event, jsonSchemaOf(schema)] as const);
+  return {
+    input: input && jsonSchemaOf(input),
+    events: events && (Object.fromEntries(ofEvents) as Readonly<Record<string, JsonSchema>>),
+    output: output && jsonSchemaOf(output),
+  };
 }
 
 /** Copies `values` without its undefined properties. Returns `undefined` if no property is left. */

@@ -140,25 +140,6 @@ export class ExpressionError extends OrchestratorError {
 }
 
 /**
- * Thrown if a value, for example a function or a socket, cannot be saved in a checkpoint. `path` is the path of the
- * value, such as `order.items[0]`, and `problem` is the reason.
- */
-export class SerializationError extends TypeError {
-  override readonly name = 'SerializationError';
-  readonly code = 'ERR_SERIALIZATION';
-
-  constructor(
-    readonly path: string,
-    readonly problem: string,
-    options?: ErrorOptions,
-  ) {
-    super(`${path || 'the value'} ${problem}`, options);
-  }
-}
-
-markAsOurs(SerializationError);
-
-/**
  * Thrown if a run cannot be saved or continued: the run is unknown, belongs to another version of the flow, or has a
  * damaged checkpoint. The message states the problem and what to do.
  */
@@ -172,6 +153,33 @@ export class CheckpointError extends OrchestratorError {
     options?: ErrorOptions,
   ) {
     super(`run "${runId}" ${problem}`, options);
+  }
+}
+
+/**
+ * Thrown by `continue` for an event that comes too late: the waits for the event have expired, or have ended by another
+ * payload. The run is not changed. Continue it without the event if it has not ended.
+ */
+export class TooLateError extends OrchestratorError {
+  override readonly name = 'TooLateError';
+  readonly code = 'ERR_TOO_LATE';
+
+  /**
+   * @param runId - id of the run
+   * @param event - name of the event
+   * @param expiredAt - the time at which the last wait for the event expired, in epoch milliseconds; `undefined` if the
+   *   waits have ended
+   */
+  constructor(
+    readonly runId: string,
+    readonly event: string,
+    readonly expiredAt?: number | undefined,
+  ) {
+    const reason =
+      expiredAt === undefined
+        ? 'the waits for it have ended'
+        : `the wait for it expired at ${new Date(expiredAt).toISOString()}: continue the run without it`;
+    super(`events.${event} comes too late for run "${runId}": ${reason}`);
   }
 }
 

@@ -1,4 +1,6 @@
-import { type PolicyOptions, policyReaders, readWithoutDefaults } from '../kernel/policy.js';
+import { ofNode, type PolicyOptions, policyReaders, readWithoutDefaults } from '../kernel/policies/policy.js';
+import { aSchema } from '../shared/schema-check.js';
+import type { StandardSchema } from '../shared/standard-schema.js';
 import {
   aBoolean,
   aConcurrency,
@@ -12,8 +14,8 @@ import {
   type Reader,
 } from '../shared/validate.js';
 import type { InputMapping, InputSource, JoinStrategy } from './blueprint.js';
-import { aJoinStrategy, anInputMapping } from './plan/check.js';
-import type { Context } from './run/result.js';
+import { type AfterOptions, afterReaders, type ReadAfter } from './edge-options.js';
+import { aJoinStrategy, anInputMapping, aWaitTimeout } from './plan/check.js';
 
 /**
  * Merges a node's change to one context key with the changes that other nodes have committed since the node started.
@@ -53,14 +55,26 @@ export interface FlowOptions {
    * new Flow('count', { merge: { total: (current, written, base) => current + written - base } })
    */
   readonly merge?: Readonly<Record<string, MergeFunction>> | undefined;
+  /**
+   * Schema of the input of the start nodes, of any library that implements Standard Schema. Default: any input is
+   * accepted.
+   */
+  readonly input?: StandardSchema | undefined;
+  /** Schemas of the payloads of events, by event name. Default: any payload is accepted. */
+  readonly events?: Readonly<Record<string, StandardSchema>> | undefined;
+  /** Schema of the output of the flow. Default: any output is accepted. */
+  readonly output?: StandardSchema | undefined;
 }
 
 /**
  * The options of `flow.node(id, implementation, options)`: the policies of the node (retry, timeout, limit), and its
  * place in the graph. All of them are optional.
  */
+export interface NodeOptions extends WorkOptions, AfterOptions {}
+
+/** The options of a node except those that say what it follows. */
 // biome-ignore lint/suspicious/noExplicitAny: a fallback takes the same parameters as the node
-export interface NodeOptions extends PolicyOptions<any[]> {
+export interface WorkOptions extends PolicyOptions<any[]> {
   /**
    * If set to `none`, only the policies in these options apply, without the defaults of the orchestrator or of the
    * action. Use it for a node that is a flow or that calls actions, because these have their own policies. Default:
@@ -68,8 +82,9 @@ export interface NodeOptions extends PolicyOptions<any[]> {
    */
   readonly policies?: 'none' | undefined;
   /**
-   * The condition under which the node becomes ready: after `all` of its predecessors, or after the first (`any`).
-   * Default: `all`.
+   * The condition under which the node becomes ready: after `all` of its predecessors, after the first (`any`), only if
+   * each of them has completed (`allCompleted`), after each of them has ended, even by a failure (`settled`), or if one
+   * of them has failed (`failed`). `JoinStrategy` describes each of them. Default: `all`.
    */
   readonly joinStrategy?: JoinStrategy | undefined;
   /** Id of the node that runs instead if this node fails. The fallback may be declared later. Default: none. */
@@ -79,6 +94,12 @@ export interface NodeOptions extends PolicyOptions<any[]> {
    * `maxVisits`.
    */
   readonly maxVisits?: number | undefined;
+  /**
+   * If true, a fleet may begin the next node before the end of this node is committed, and commits both in one call. If
+   * the worker dies in between, this node is executed again. For nodes that read, compute or set a value. The end still
+   * counts once. In process and in runs with a checkpoint, the option has no effect. Default: false.
+   */
+  readonly repeatable?: boolean | undefined;
   /** The source of the node's input. Default: the outputs of the nodes that lead to it. */
   readonly inputs?: InputMapping | undefined;
   /**
@@ -90,44 +111,13 @@ export interface NodeOptions extends PolicyOptions<any[]> {
 }
 
 /**
- * The options of `flow.edge(source, target, options)`: when the edge is followed, and which value it passes on. All
- * of them are optional.
- */
-export interface EdgeOptions<State extends object = Context, Action extends string = string> {
-  /**
-   * The action that the source must choose for the edge to be followed. An edge without an action is followed if no
-   * edge of the source has the chosen action. Default: none.
-   */
-  readonly action?: Action | undefined;
-  /**
-   * A condition for following the edge: an expression, or a function of the source's output. The result must be a
-   * boolean. Default: no condition.
-   */
-  // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
-  readonly condition?: string | ((output: any, more: EdgeArgs<State>) => boolean | Promise<boolean>) | undefined;
-  /**
-   * The value that the target gets instead of the source's output: an expression, or a function of the output. Default:
-   * the output itself.
-   */
-  // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
-  readonly transform?: string | ((output: any, more: EdgeArgs<State>) => unknown) | undefined;
-}
-
-/**
- * The second argument of an edge's `condition` and `transform` functions. The first argument is the source's output.
- */
-export interface EdgeArgs<State extends object = Context> {
-  /** The action that the source chose; `undefined` if it chose no action. */
-  readonly action: string | undefined;
-  /** The context of the run. */
-  readonly context: State;
-}
-
-/**
  * The options of `flow.batch(id, worker, options)`: the items, how many of them are handled in parallel, and the
  * policies of the node. All of them are optional.
  */
-export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
+export interface BatchOptions extends BatchWorkOptions, AfterOptions {}
+
+/** The options of a batch except those that say what it follows. */
+export interface BatchWorkOptions extends Omit<WorkOptions, 'outputs'> {
   /** The source of the items, which must be an array. Default: the node's input. */
   readonly items?: InputSource | undefined;
   /**
@@ -145,16 +135,28 @@ export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
  * The options of `flow.wait(id, options)`: the event that ends the wait, and the node's place in the graph. All options
  * are optional.
  */
-export interface WaitOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
+export interface WaitOptions extends WaitSettings, AfterOptions {}
+
+/** The options of a wait except those that say what it follows. */
+export interface WaitSettings extends Pick<WorkOptions, 'joinStrategy' | 'maxVisits'> {
   /** Name of the event, as passed to `continue` in `events`. Default: the id of the node. */
   readonly event?: string | undefined;
+  /**
+   * Maximum length of the wait in milliseconds, counted from the start of the node: a finite number greater than 0. When
+   * the wait expires, the edges with the action `timeout` are followed, and the output of the node is its input. Without
+   * such an edge, the node fails with a `TimeoutError`. Default: no limit.
+   */
+  readonly timeout?: number | undefined;
 }
 
 /**
  * The options of `flow.sleep(id, options)`: the end of the sleep, as either a `duration` or a point in time (`until`).
  * Exactly one of the two is required.
  */
-export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
+export interface SleepOptions extends SleepSettings, AfterOptions {}
+
+/** The options of a sleep except those that say what it follows. */
+export interface SleepSettings extends Pick<WorkOptions, 'joinStrategy' | 'maxVisits'> {
   /** Length of the sleep in milliseconds, counted from the start of the node. */
   readonly duration?: number | undefined;
   /** Time at which the sleep ends, in epoch milliseconds. */
@@ -162,19 +164,18 @@ export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVis
 }
 
 /** The options of a node after validation, with policies in the form in which they are stored. */
-export type ReadNodeOptions = Omit<NodeOptions, 'outputs' | 'params'>;
+export type ReadNodeOptions = Omit<WorkOptions, 'outputs' | 'params'> & ReadAfter;
+
+type Read<Options extends AfterOptions> = Omit<Options, 'after'> & ReadAfter;
 
 const someParams = aValue<Record<string, unknown>>('a plain object', isPlainObject);
-const aTextOrFunction: Reader = aValue(
-  'an expression (a non-empty string) or a function',
-  (value) => typeof value === 'function' || (typeof value === 'string' && value !== ''),
-);
-const placing = { joinStrategy: aJoinStrategy, maxVisits: aConcurrency };
+const placing = { joinStrategy: aJoinStrategy, maxVisits: aConcurrency, ...afterReaders };
 const working = {
   ...policyReaders,
   policies: readWithoutDefaults,
   ...placing,
   fallback: aName,
+  repeatable: aBoolean,
   inputs: anInputMapping,
   params: someParams,
 };
@@ -184,23 +185,41 @@ const someFunctions: Reader = (value, field) => {
   for (const [key, merge] of Object.entries(value)) aFunction(merge, `${field}.${key}`);
   return value;
 };
+const someSchemas: Reader = (value, field) => {
+  if (!isPlainObject(value)) throw invalid(field, 'an object of schemas by event name', value);
+  for (const [event, schema] of Object.entries(value)) aSchema(schema, `${field}.${event}`);
+  return value;
+};
 export const readFlowOptions = anObjectOf<FlowOptions>({
   version: aName,
   maxVisits: aConcurrency,
   params: someParams,
   merge: someFunctions,
+  input: aSchema,
+  events: someSchemas,
+  output: aSchema,
 });
-export const readNodeOptions = anObjectOf<NodeOptions>({ ...working, outputs: anInputMapping });
-export const readBatchOptions = anObjectOf<BatchOptions>({
-  ...working,
-  items: aName,
-  concurrency: aConcurrency,
-  failFast: aBoolean,
+const refused = ['fallbackOn', 'share'];
+export const readNodeOptions = ofNode(
+  refused,
+  anObjectOf<NodeOptions, Read<NodeOptions>>({ ...working, outputs: anInputMapping }),
+);
+export const readBatchOptions = ofNode(
+  refused,
+  anObjectOf<BatchOptions, Read<BatchOptions>>({
+    ...working,
+    items: aName,
+    concurrency: aConcurrency,
+    failFast: aBoolean,
+  }),
+);
+export const readWaitOptions = anObjectOf<WaitOptions, Read<WaitOptions>>({
+  ...placing,
+  event: aName,
+  timeout: aWaitTimeout,
 });
-export const readWaitOptions = anObjectOf<WaitOptions>({ ...placing, event: aName });
-export const readSleepOptions = anObjectOf<SleepOptions>({ ...placing, duration: aFinite, until: aFinite });
-export const readEdgeOptions = anObjectOf<EdgeOptions>({
-  action: aName,
-  condition: aTextOrFunction,
-  transform: aTextOrFunction,
+export const readSleepOptions = anObjectOf<SleepOptions, Read<SleepOptions>>({
+  ...placing,
+  duration: aFinite,
+  until: aFinite,
 });

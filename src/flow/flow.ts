@@ -1,52 +1,84 @@
-import type { OwnPolicies } from '../kernel/policy.js';
+import type { OwnPolicies } from '../kernel/policies/policy.js';
+import { ValidationError } from '../shared/errors.js';
 import { aFunction, aName, invalid } from '../shared/validate.js';
 import { type Analysis, analyze } from './analysis.js';
 import {
   type EdgeDefinition,
   type Graph,
+  type InputMapping,
+  type JoinStrategy,
   type NodeDefinition,
   toBlueprint,
   type WorkflowBlueprint,
 } from './blueprint.js';
-import type { ActionsFrom, ActionsOf, ChoosesNothing, Known } from './chosen-actions.js';
-import { defined, nodeDefinition } from './definitions.js';
+import { defined, jsonSchemasOf, nodeDefinition } from './definitions.js';
+import { type EdgeBefore, type EdgeOptions, edgesBefore, type ReadAfter, readEdgeOptions } from './edge-options.js';
 import type { DryRunExecutor, DryRunResult } from './executors/dry-run.js';
 import { InMemoryExecutor } from './executors/in-memory.js';
 import {
-  type BatchOptions,
-  type EdgeOptions,
+  type BatchWorkOptions,
   type FlowOptions,
   type MergeFunction,
-  type NodeOptions,
   type ReadNodeOptions,
   readBatchOptions,
-  readEdgeOptions,
   readFlowOptions,
   readNodeOptions,
   readSleepOptions,
   readWaitOptions,
-  type SleepOptions,
-  type WaitOptions,
+  type SleepSettings,
+  type WaitSettings,
+  type WorkOptions,
 } from './flow-options.js';
 import { FlowRegistry } from './flow-registry.js';
 import { toMermaid } from './mermaid.js';
 import {
   AbstractNode,
-  type ContinueOptions,
   FlowNode,
+  type FlowSchemas,
   type NodeArgs,
   type NodeImplementation,
   type NodeMiddleware,
   type Registry,
+  type ResultOptions,
   type RunOptions,
 } from './node.js';
 import { fix, fixedEdge, fixedNode } from './plan/fixed.js';
 import type { Context, WorkflowResult } from './run/result.js';
 import { readAnyRunOptions } from './run-options.js';
 import { graphFrom, nodeObjects, startsOf } from './start-node.js';
-
-/** An id that is not yet in use in the flow. */
-type NewId<Id extends string, Ids extends string> = string extends Ids ? Id : Id extends Ids ? never : Id;
+import type { Absent, AfterOf, InputOf, OutputsAt } from './typing/after.js';
+import type { Around, Between } from './typing/around.js';
+import type {
+  At,
+  EdgeCondition,
+  EdgeTransform,
+  EdgeValue,
+  Either,
+  ExactOptions,
+  Falling,
+  ItemOf,
+  Mapped,
+  MappedOut,
+  NewId,
+  NodeCode,
+  Placement,
+  Unmapped,
+  WithBatch,
+  WithNode,
+  WithSleep,
+  WithWait,
+} from './typing/builder.js';
+import type { Any } from './typing/code.js';
+import type { FittingCode, FittingTarget, FittingWorker } from './typing/fits.js';
+import type { Known, LabelsOf } from './typing/known.js';
+import type {
+  ResultOfFlow,
+  RunResult,
+  StartInput,
+  TypedContinueOptions,
+  TypedRunOptions,
+  TypesOf,
+} from './typing/results.js';
 
 /**
  * A graph of nodes and edges: nodes do the work, and edges say which nodes follow and under which conditions. `run`
@@ -70,13 +102,20 @@ export class Flow<
   State extends object = any,
   Result = WorkflowResult<State>,
   Ids extends string = never,
-  Nodes extends readonly [id: string, action: string] = never,
-> extends FlowNode<State> {
+  Nodes extends Known = Known,
+  Options extends FlowOptions = FlowOptions,
+> extends FlowNode<State, TypesOf<Nodes, Ids, Options>> {
+  /**
+   * Makes the compiler compare flows by their members, not by their type arguments, so that a flow with more nodes can be
+   * assigned to a variable of the same flow with fewer.
+   */
+  declare nodeTypes?: { carry(nodes: Required<Nodes>): void }['carry'];
   readonly name: string;
   override params: Record<string, unknown>;
   readonly #options: FlowOptions;
   #nodes: NodeDefinition[] = [];
   #edges: EdgeDefinition[] = [];
+  readonly #ids = new Set<string>();
   readonly #registry = new FlowRegistry();
   readonly #policies = new Map<string, OwnPolicies>();
   readonly #middleware: NodeMiddleware[] = [];
@@ -90,7 +129,7 @@ export class Flow<
    * @param options - version, limit of visits, parameters and merge functions. Default: none
    * @throws {ValidationError} if an option is unknown or malformed
    */
-  constructor(nameOrStart: string | AbstractNode = 'flow', options: FlowOptions = {}) {
+  constructor(nameOrStart: string | AbstractNode = 'flow', options: Options & ExactOptions<Options> = {} as never) {
     super();
     const read = readFlowOptions(options);
     this.#start = nameOrStart instanceof AbstractNode ? nameOrStart : undefined;
@@ -114,6 +153,10 @@ export class Flow<
     return this.#options.merge ?? {};
   }
 
+  override get schemas(): FlowSchemas {
+    return this.#options;
+  }
+
   get middleware(): readonly NodeMiddleware[] {
     return this.#middleware;
   }
@@ -133,90 +176,190 @@ export class Flow<
    *
    * @param id - id of the node, unique in the flow
    * @param implementation - a function of the input, an action, a class or an instance of `Node`, or another flow
-   * @param options - policies, join strategy, fallback and inputs. Default: none
+   * @param options - what the node follows (`after`), policies, join strategy, fallback and inputs. Default: none
    * @returns this flow, whose type now includes the node
-   * @throws {ValidationError} if the implementation or an option is malformed
+   * @throws {ValidationError} if the implementation or an option is malformed, or if `after` names a node that was not
+   *   added before
+   *
+   * @example
+   * .node('check', (order) => withAction(order.total > 100 ? 'review' : 'ok', order), { after: 'fetch' })
+   * .node('charge', charge, { after: { check: 'ok' }, retry: 3 })
    */
-  node<Id extends string, Implementation extends NodeImplementation<State>, Fallback extends string = never>(
+  node<
+    Id extends string,
+    Code extends NodeCode<
+      State,
+      InputOf<Near, Id, StartInput<Ids, Options>, At<After, Join, Inputs, Condition, Transform>>
+    >,
+    const After extends AfterOf<Ids, Nodes, State> | Absent,
+    Condition extends EdgeCondition<State, OutputsAt<Near, After>> | Absent,
+    Transform extends EdgeTransform<State, OutputsAt<Near, After>> | Absent,
+    Join extends JoinStrategy = 'all',
+    Inputs extends InputMapping | Absent = Absent,
+    Fallback extends string | undefined = undefined,
+    Outputs extends InputMapping | Absent = Absent,
+    Near extends Known = Around<Nodes, Id, After>,
+  >(
     id: NewId<Id, Ids>,
-    implementation: Implementation,
-    options: NodeOptions & { readonly fallback?: Fallback | undefined } = {},
-  ): Flow<State, Result, Ids | Id, Nodes | Known<Id, ActionsOf<Implementation>, Fallback>> {
+    implementation: FittingCode<
+      Id,
+      Code,
+      State,
+      InputOf<Near, Id, StartInput<Ids, Options>, At<After, Join, Inputs, Condition, Transform>>
+    >,
+    options: Unmapped<WorkOptions> &
+      Placement<After, Join, Condition, Transform> &
+      Mapped<Inputs> &
+      MappedOut<Outputs> &
+      Falling<Fallback> = {},
+  ): Flow<
+    State,
+    Result,
+    Ids | Id,
+    Nodes | WithNode<Near, Options, Ids, Id, At<After, Join, Inputs, Condition, Transform>, Code, Fallback, Outputs>,
+    Options
+  > {
     const { outputs, params, ...rest } = readNodeOptions(options);
-    const uses = this.#registry.addNode(id, implementation);
-    const isFlow = implementation instanceof FlowNode;
+    const edges = this.#edgesBefore(id, rest);
+    const uses = this.#registry.addNode(id, implementation as NodeImplementation);
+    const isFlow = (implementation as unknown) instanceof FlowNode;
     if (outputs !== undefined && !isFlow)
       throw invalid(`outputs of "${id}"`, 'left out, because the node is not a flow', outputs);
     const all = outputs === undefined ? params : { ...params, outputs };
-    return isFlow ? this.#add(id, 'subflow', { flow: uses, ...all }, rest) : this.#add(id, uses, all, rest);
+    return this.#add(id, isFlow ? 'subflow' : uses, isFlow ? { flow: uses, ...all } : all, rest, edges);
   }
 
   /**
    * Adds a node that runs `worker` for each item of an array, in parallel. The node's output is the array of the
    * workers' outputs, in the order of the items.
    */
-  batch<Id extends string>(
+  batch<
+    Id extends string,
+    Code extends NodeCode<
+      State,
+      ItemOf<InputOf<Near, Id, StartInput<Ids, Options>, At<After, Join, Either<Inputs, Items>, Condition, Transform>>>
+    >,
+    const After extends AfterOf<Ids, Nodes, State> | Absent,
+    Condition extends EdgeCondition<State, OutputsAt<Near, After>> | Absent,
+    Transform extends EdgeTransform<State, OutputsAt<Near, After>> | Absent,
+    Join extends JoinStrategy = 'all',
+    Inputs extends InputMapping | Absent = Absent,
+    Items extends string | Absent = Absent,
+    Fallback extends string | undefined = undefined,
+    Near extends Known = Around<Nodes, Id, After>,
+  >(
     id: NewId<Id, Ids>,
-    worker: NodeImplementation<State>,
-    options: BatchOptions = {},
-  ): Flow<State, Result, Ids | Id, Nodes> {
+    worker: FittingWorker<
+      Id,
+      Code,
+      State,
+      InputOf<Near, Id, StartInput<Ids, Options>, At<After, Join, Either<Inputs, Items>, Condition, Transform>>
+    >,
+    options: Unmapped<BatchWorkOptions> &
+      Placement<After, Join, Condition, Transform> &
+      Mapped<Inputs> &
+      Falling<Fallback> & { readonly items?: Items | undefined } = {},
+  ): Flow<
+    State,
+    Result,
+    Ids | Id,
+    | Nodes
+    | WithBatch<Near, Options, Ids, Id, At<After, Join, Either<Inputs, Items>, Condition, Transform>, Code, Fallback>,
+    Options
+  > {
     const { items, concurrency, failFast, params, ...rest } = readBatchOptions(options);
+    const edges = this.#edgesBefore(id, rest);
     const own = {
-      worker: this.#registry.addNode(id, worker),
+      worker: this.#registry.addNode(id, worker as NodeImplementation),
       items,
       concurrency: concurrency === Infinity ? undefined : concurrency,
       failFast,
     };
-    return this.#add(id, 'batch', { ...params, ...defined(own) }, rest);
+    return this.#add(id, 'batch', { ...params, ...defined(own) }, rest, edges);
   }
 
   /**
    * Adds a node that waits for an external event. When no other node can run, the run ends with the status `awaiting`.
-   * To go on, pass the payload of the event to `continue`; the payload becomes the node's output.
+   * To go on, pass the payload of the event to `continue`; the payload becomes the node's output. With a `timeout`, the
+   * wait expires if the event has not arrived by then.
    */
-  wait<Id extends string>(
+  wait<
+    Id extends string,
+    const After extends AfterOf<Ids, Nodes, State> | Absent,
+    Condition extends EdgeCondition<State, OutputsAt<Near, After>> | Absent,
+    Join extends JoinStrategy = 'all',
+    Event extends string = Id,
+    Timeout extends number | Absent = Absent,
+    Near extends Known = Around<Nodes, Id, After>,
+  >(
     id: NewId<Id, Ids>,
-    options: WaitOptions = {},
-  ): Flow<State, Result, Ids | Id, Nodes | ChoosesNothing<Id>> {
-    const { event, ...rest } = readWaitOptions(options);
-    return this.#add(id, 'wait', defined({ event }), rest);
+    options: Omit<WaitSettings, 'timeout'> &
+      Placement<After, Join, Condition, never> & {
+        readonly event?: Event | undefined;
+        /**
+         * Maximum length of the wait in milliseconds, counted from the start of the node: a finite number greater than 0.
+         * When the wait expires, the edges with the action `timeout` are followed, and the output of the node is its
+         * input. Without such an edge, the node fails with a `TimeoutError`. Default: no limit.
+         */
+        readonly timeout?: Timeout | undefined;
+      } = {},
+  ): Flow<
+    State,
+    Result,
+    Ids | Id,
+    Nodes | WithWait<Near, Options, Ids, Id, At<After, Join, Absent, Condition>, Event, Timeout>,
+    Options
+  > {
+    const { event, timeout, ...rest } = readWaitOptions(options);
+    return this.#add(id, 'wait', defined({ event, timeout }), rest, this.#edgesBefore(id, rest));
   }
 
   /** Adds a node that waits for a duration or until a time. The node's output is its input. */
-  sleep<Id extends string>(
+  sleep<
+    Id extends string,
+    const After extends AfterOf<Ids, Nodes, State> | Absent,
+    Condition extends EdgeCondition<State, OutputsAt<Near, After>> | Absent,
+    Transform extends EdgeTransform<State, OutputsAt<Near, After>> | Absent,
+    Join extends JoinStrategy = 'all',
+    Near extends Known = Around<Nodes, Id, After>,
+  >(
     id: NewId<Id, Ids>,
-    options: SleepOptions,
-  ): Flow<State, Result, Ids | Id, Nodes | ChoosesNothing<Id>> {
+    options: SleepSettings & Placement<After, Join, Condition, Transform>,
+  ): Flow<
+    State,
+    Result,
+    Ids | Id,
+    Nodes | WithSleep<Near, Options, Ids, Id, At<After, Join, Absent, Condition, Transform>>,
+    Options
+  > {
     const { duration, until, ...rest } = readSleepOptions(options);
-    return this.#add(id, 'sleep', defined({ duration, until }), rest);
+    return this.#add(id, 'sleep', defined({ duration, until }), rest, this.#edgesBefore(id, rest));
   }
 
   /**
-   * Adds an edge between two nodes. In a chain of calls, add the nodes before their edges, because the types check the
-   * ids.
+   * Adds an edge between two nodes: one that leads back, or one that `after` cannot name because its source is added
+   * later. In a chain of calls, add the nodes before their edges, because the types check the ids, the action, and
+   * whether the target takes what the source gives.
    *
    * @param source - id of the node that the edge leaves
    * @param target - id of the node that the edge leads to
    * @param options - action, condition and transform. Default: the edge is always followed and passes on the output
    */
-  edge<Source extends Ids>(
+  edge<
+    Source extends Ids,
+    Target extends Ids,
+    Transform extends EdgeTransform<State, Any> | Absent,
+    Action extends LabelsOf<Near, Source> | undefined = undefined,
+    Near extends Known = Between<Nodes, Source, Target>,
+  >(
     source: Source,
-    target: Ids,
-    options: EdgeOptions<State, ActionsFrom<Nodes, Source>> = {},
+    target: FittingTarget<Near, Ids, Source, Target, EdgeValue<Near, Source, Action, Transform>>,
+    options: Omit<EdgeOptions<State>, 'action' | 'transform'> & {
+      readonly action?: Action | undefined;
+      readonly transform?: Transform | undefined;
+    } = {},
   ): this {
-    const { action, condition, transform } = readEdgeOptions(options as EdgeOptions);
-    const number = this.#edges.length + 1;
-    const edge = {
-      source,
-      target,
-      ...defined({
-        action,
-        condition: this.#registry.addEdge('condition', number, condition),
-        transform: this.#registry.addEdge('transform', number, transform),
-      }),
-    };
-    this.#edges.push(fixedEdge(edge));
-    return this.#changed();
+    return this.#addEdge(source, target as string, readEdgeOptions(options));
   }
 
   /**
@@ -231,13 +374,14 @@ export class Flow<
   load(graph: Pick<Graph, 'nodes' | 'edges'>, registry: Registry = {}): this {
     this.#nodes = this.#nodes.concat(graph.nodes.map(fixedNode));
     this.#edges = this.#edges.concat(graph.edges.map(fixedEdge));
+    for (const { id } of graph.nodes) this.#ids.add(id);
     this.#registry.addAll(registry);
     return this.#changed();
   }
 
   /**
-   * Returns the flow as data. The blueprint is frozen, and every call returns the same object until the flow is
-   * changed.
+   * Returns the flow as data, with its schemas as JSON Schemas. The blueprint is frozen, and every call returns the same
+   * object until the flow is changed.
    */
   toBlueprint(): WorkflowBlueprint {
     if (this.#blueprint === undefined) {
@@ -246,7 +390,8 @@ export class Flow<
       const { version, maxVisits } = this.#options;
       const nodes = [...(linked?.graph.nodes.map(fixedNode) ?? []), ...this.#nodes];
       const edges = [...(linked?.graph.edges.map(fixedEdge) ?? []), ...this.#edges];
-      this.#blueprint = fix(toBlueprint({ id: this.name, version, maxVisits, nodes, edges }));
+      const schemas = jsonSchemasOf(this.#options);
+      this.#blueprint = fix(toBlueprint({ id: this.name, version, maxVisits, ...schemas, nodes, edges }));
     }
     return this.#blueprint;
   }
@@ -260,33 +405,62 @@ export class Flow<
    * @throws {BlueprintError} if the flow is faulty; no node has been executed
    * @throws {ValidationError} if an argument is malformed; no node has been executed
    */
-  run(context: Partial<State>, options: RunOptions & { readonly executor: DryRunExecutor }): Promise<DryRunResult>;
-  run(context?: Partial<State>, options?: RunOptions): Promise<Result>;
-  async run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result | DryRunResult> {
+  run(
+    context: Partial<State>,
+    options: TypedRunOptions<TypesOf<Nodes, Ids, Options>> & { readonly executor: DryRunExecutor },
+  ): Promise<DryRunResult>;
+  run(
+    context?: Partial<State>,
+    options?: TypedRunOptions<TypesOf<Nodes, Ids, Options>>,
+  ): Promise<ResultOfFlow<State, Result, TypesOf<Nodes, Ids, Options>>>;
+  async run(context: Partial<State> = {}, options: RunOptions = {}): Promise<unknown> {
     const read = readAnyRunOptions(options);
     const { executor = defaultExecutor() } = read;
     return executor.run(this, context as Context, read);
   }
 
   /**
-   * Continues a run that is waiting, has failed, was cancelled, or was interrupted by a crash. If a runtime with hooks
-   * or dependencies runs the flow, call `runtime.continue` instead.
+   * Continues a run that is waiting, has failed, was cancelled, or was interrupted by a crash. Failed nodes are executed
+   * again only if the run has ended as `failed`. If a runtime with hooks or dependencies runs the flow, call
+   * `runtime.continue` instead.
    *
    * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
    * @param options - `events` holds the payloads for the waiting nodes; `checkpoint` is the store of the run
    */
-  continue(run: string | WorkflowResult, options: ContinueOptions = {}): Promise<WorkflowResult<State>> {
-    return defaultExecutor().continue<State>(this, run, options);
+  continue(
+    run: string | WorkflowResult,
+    options: TypedContinueOptions<TypesOf<Nodes, Ids, Options>> = {},
+  ): Promise<RunResult<State, TypesOf<Nodes, Ids, Options>>> {
+    return defaultExecutor().continue(this, run, options) as Promise<RunResult<State, TypesOf<Nodes, Ids, Options>>>;
+  }
+
+  /**
+   * Reads the outcome of a run so far, without executing or claiming anything. The status is `running` if the run is in
+   * progress, or if it was cancelled or interrupted. If the flow needs a registry or a serializer of a runtime, call
+   * `runtime.result` instead.
+   *
+   * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
+   * @param options - `checkpoint` is the store of the run. Default: none, `run` is a result or a snapshot
+   * @throws {CheckpointError} if the run is unknown, damaged or belongs to another version of the flow
+   */
+  result(
+    run: string | WorkflowResult,
+    options: ResultOptions = {},
+  ): Promise<RunResult<State, TypesOf<Nodes, Ids, Options>>> {
+    return defaultExecutor().result(this, run, options) as Promise<RunResult<State, TypesOf<Nodes, Ids, Options>>>;
   }
 
   /** @deprecated Since 0.9: use `continue`. */
-  resume(run: string | WorkflowResult, options: ContinueOptions = {}): Promise<WorkflowResult<State>> {
+  resume(
+    run: string | WorkflowResult,
+    options: TypedContinueOptions<TypesOf<Nodes, Ids, Options>> = {},
+  ): Promise<RunResult<State, TypesOf<Nodes, Ids, Options>>> {
     return this.continue(run, options);
   }
 
   /** Runs the flow as a node of another flow, with the executor of the outer flow. */
-  exec({ executor = defaultExecutor(), context, signal, logger }: NodeArgs): Promise<unknown> {
-    return executor.run(this, context, { signal, logger, params: this.params });
+  exec({ executor = defaultExecutor(), input, context, signal, logger }: NodeArgs): Promise<unknown> {
+    return executor.run(this, context, { input, signal, logger, params: this.params });
   }
 
   /** Analyses the shape of the flow: starts, ends, cycles and the longest path. */
@@ -299,17 +473,50 @@ export class Flow<
     return toMermaid(this.toBlueprint(), result);
   }
 
-  #add<Id extends string>(
+  #add<Added>(
     id: string,
     uses: string,
     params: Readonly<Record<string, unknown>> | undefined,
-    { retry, timeout, policy, limit, inputs, ...config }: ReadNodeOptions,
-  ): Flow<State, Result, Ids | Id, never> {
+    { retry, timeout, policy, limit, inputs, after, condition, transform, ...config }: ReadNodeOptions,
+    edges: readonly EdgeBefore[],
+  ): Added {
     const policies = defined({ retry, timeout, policy, limit });
     if (policies !== undefined) this.#policies.set(id, policies as OwnPolicies);
     this.#nodes.push(nodeDefinition({ id, uses, params, inputs, config: { ...config, retry, timeout } }));
-    this.#changed();
-    return this as unknown as Flow<State, Result, Ids | Id, never>;
+    this.#ids.add(id);
+    for (const { source, options: own } of edges) this.#addEdge(source, id, own);
+    return this.#changed() as unknown as Added;
+  }
+
+  /** Returns the edges that the options of a node make. */
+  #edgesBefore(id: string, options: ReadAfter): readonly EdgeBefore[] {
+    const edges = edgesBefore(id, options);
+    for (const { source } of edges) {
+      if (this.#ids.has(source) || (this.#isLinked && this.#hasLinked(source))) continue;
+      throw new ValidationError(
+        `after of "${id}" names "${source}", which is not a node yet: add it before "${id}", or use edge`,
+      );
+    }
+    return edges;
+  }
+
+  #hasLinked(id: string): boolean {
+    return this.toBlueprint().nodes.some((node) => node.id === id);
+  }
+
+  #addEdge(source: string, target: string, { action, condition, transform }: EdgeOptions): this {
+    const number = this.#edges.length + 1;
+    const edge = {
+      source,
+      target,
+      ...defined({
+        action,
+        condition: this.#registry.addEdge('condition', number, condition),
+        transform: this.#registry.addEdge('transform', number, transform),
+      }),
+    };
+    this.#edges.push(fixedEdge(edge));
+    return this.#changed();
   }
 
   #changed(): this {

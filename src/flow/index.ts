@@ -1,5 +1,9 @@
-export type { Attempts } from '../kernel/retry.js';
+export type { Attempts } from '../kernel/policies/retry.js';
+export type { JsonSchema } from '../shared/json-schema.js';
 export { type Logger, NullLogger } from '../shared/logger.js';
+export { SerializationError } from '../shared/serialization-error.js';
+export { DefaultSerializer, type Serializer } from '../shared/serializer.js';
+export type { SchemaInput, SchemaIssue, SchemaOutput, StandardSchema } from '../shared/standard-schema.js';
 export { type Analysis, analyze } from './analysis.js';
 export {
   type EdgeDefinition,
@@ -26,6 +30,7 @@ export type {
   NodeExecutorFactory,
   SettledResult,
 } from './contracts.js';
+export type { After, AfterOptions, EdgeArgs, EdgeOptions } from './edge-options.js';
 export {
   BlueprintError,
   CheckpointError,
@@ -34,7 +39,7 @@ export {
   type Fault,
   LockedError,
   NodeError,
-  SerializationError,
+  TooLateError,
   UnknownActionError,
   VisitsError,
 } from './errors.js';
@@ -45,8 +50,6 @@ export { InMemoryExecutor } from './executors/in-memory.js';
 export { Flow } from './flow.js';
 export type {
   BatchOptions,
-  EdgeArgs,
-  EdgeOptions,
   FlowOptions,
   MergeFunction,
   NodeOptions,
@@ -58,6 +61,8 @@ export {
   AbstractNode,
   type ContinueOptions,
   FlowNode,
+  type FlowSchemas,
+  type FlowTypes,
   type GraphData,
   type IExecutor,
   type InternalRunOptions,
@@ -68,8 +73,10 @@ export {
   type NodeImplementation,
   type NodeMiddleware,
   type Registry,
+  type ResultOptions,
   type ResumeOptions,
   type RunOptions,
+  type UnknownTypes,
 } from './node.js';
 export { type ActionResult, type NodeResult, withAction } from './node-result.js';
 export { MemoryCoordinationStore } from './orchestrators/coordination.js';
@@ -81,15 +88,17 @@ export { StepByStepOrchestrator } from './orchestrators/step-by-step.js';
 export type { NextNode } from './plan/plan.js';
 export type { RunEndEvent } from './run/end.js';
 export {
+  type CompletedResult,
   type Context,
+  type UncompletedResult,
   type Unreached,
   type Waiting,
   WorkflowError,
   type WorkflowResult,
   type WorkflowStatus,
 } from './run/result.js';
-export { DefaultSerializer, type Serializer } from './run/serializer.js';
 export { type StateOptions, WorkflowState } from './run/state.js';
 export { GraphTraverser, type ReadyNode } from './run/traverser.js';
 export { FlowRuntime, type PreparedRun } from './runtime.js';
 export type { FlowRuntimeOptions } from './runtime-options.js';
+export type { RunResult } from './typing/results.js';

@@ -1,3 +1,4 @@
+import { formatDuration } from '../shared/durations.js';
 import type { EdgeDefinition, Graph, NodeDefinition } from './blueprint.js';
 import type { WorkflowResult } from './run/result.js';
 
@@ -14,8 +15,9 @@ const colours = {
 } as const;
 
 /**
- * Draws a graph in Mermaid's flowchart language. Sub-flows, batches and waits have their own shapes. Labels are
- * truncated to 60 characters.
+ * Draws a graph in Mermaid's flowchart language. Sub-flows, batches and waits have their own shapes, and waits that
+ * expire say when. The join strategy of a node, if it is not `all`, stands below its id. Labels are truncated to 60
+ * characters.
  *
  * @param graph - a graph or a blueprint
  * @param result - the result of a run, used to colour nodes by how they ended. Default: no colours
@@ -33,8 +35,11 @@ export function toMermaid({ nodes, edges }: Graph, result?: WorkflowResult): str
   return `${lines.join('\n')}\n`;
 }
 
-function shape({ id, uses }: NodeDefinition): string {
-  const label = quoted(id);
+function shape(node: NodeDefinition): string {
+  const { uses, config } = node;
+  const { joinStrategy = 'all' } = config ?? {};
+  const name = quoted(nameOf(node));
+  const label = joinStrategy === 'all' ? name : name.replace(/"$/, `<br>(${joinStrategy})"`);
   switch (uses) {
     case 'subflow':
       return `[[${label}]]`;
@@ -46,6 +51,11 @@ function shape({ id, uses }: NodeDefinition): string {
     default:
       return `[${label}]`;
   }
+}
+
+function nameOf({ id, uses, params }: NodeDefinition): string {
+  const expiry = uses === 'wait' ? params?.timeout : undefined;
+  return typeof expiry === 'number' ? `${id} (at most ${formatDuration(expiry)})` : id;
 }
 
 function arrow({ action, condition }: EdgeDefinition): string {

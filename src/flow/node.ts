@@ -1,9 +1,11 @@
-import type { Limit } from '../kernel/limit.js';
-import type { OwnPolicies } from '../kernel/policy.js';
+import type { Limit } from '../kernel/policies/limit.js';
+import type { OwnPolicies } from '../kernel/policies/policy.js';
 import type { Logger } from '../shared/logger.js';
+import type { StandardSchema } from '../shared/standard-schema.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import type { IOrchestrator } from './contracts.js';
+import type { NodeError } from './errors.js';
 import type { MergeFunction } from './flow-options.js';
 import type { Context } from './run/result.js';
 
@@ -13,6 +15,8 @@ import type { Context } from './run/result.js';
  */
 export interface RunOptions {
   /** Id of the run, a non-empty string. Default: a new UUID. */
+  readonly id?: string | undefined;
+  /** @deprecated Since 0.11: use `id`. */
   readonly runId?: string | undefined;
   /** The input of the start nodes. Default: undefined. */
   readonly input?: unknown;
@@ -57,11 +61,17 @@ export interface RunOptions {
 
 /**
  * The options of `flow.continue(run, options)` and `runtime.continue(flow, run, options)`: all options of a run except
- * `runId`, `input` and `executor`, plus the events that have arrived.
+ * `id`, `input` and `executor`, plus the events that have arrived.
  */
-export interface ContinueOptions extends Omit<RunOptions, 'runId' | 'input' | 'executor'> {
+export interface ContinueOptions extends Omit<RunOptions, 'id' | 'runId' | 'input' | 'executor'> {
   /** Payloads for waiting nodes, by event name. Default: none. */
   readonly events?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The options of `flow.result(run, options)` and `runtime.result(flow, run, options)`. */
+export interface ResultOptions {
+  /** The store of the run. Default: none, the run is given as its result or its snapshot. */
+  readonly checkpoint?: CheckpointStore | undefined;
 }
 
 /**
@@ -152,6 +162,12 @@ export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = a
   readonly execRes: ExecRes;
   /** The error of the last attempt; available in `fallback`. */
   readonly error?: unknown;
+  /**
+   * The failures of nodes of the run so far that no fallback has recovered, with the `cause` of each. Empty if no node
+   * has failed. For nodes that run after a failure (`joinStrategy: 'settled'` and `'failed'`), for example to send an
+   * alarm.
+   */
+  readonly failures: readonly NodeError[];
 }
 
 /**
@@ -250,10 +266,17 @@ export class Node<State extends object = any, PrepRes = any, ExecRes = any> exte
    * Chooses what follows. Returns an action, or `withAction(action, output)` to replace the output too, or undefined
    * for no action. Default: returns undefined.
    */
-  post(_args: NodeArgs<State, PrepRes, ExecRes>): unknown {
+  post(_args: NodeArgs<State, PrepRes, ExecRes>): Unchosen {
     return undefined;
   }
 }
+
+/**
+ * The return type of a `post` that is not overridden. Like `unknown`, it admits everything; because it is another type,
+ * flows can tell from the type of a class that its `post` chooses nothing.
+ */
+// biome-ignore lint/complexity/noBannedTypes: the one union that is assignable from and to `unknown`
+export type Unchosen = {} | null | undefined;
 
 /**
  * The code of a node as a function that gets the input and the arguments of the node, and returns the output or
@@ -287,14 +310,59 @@ export type Registry = Readonly<Record<string, NodeImplementation | Graph | Limi
  */
 export type NodeMiddleware = (args: NodeArgs, next: () => Promise<unknown>) => unknown;
 
+/** The schemas of a flow: of its input, of the payloads of events by event name, and of its output. */
+export interface FlowSchemas {
+  /** Schema of the input of the start nodes. Default: any input is accepted. */
+  readonly input?: StandardSchema | undefined;
+  /** Schemas of the payloads of events, by event name. Default: any payload is accepted. */
+  readonly events?: Readonly<Record<string, StandardSchema>> | undefined;
+  /** Schema of the output of the flow. Default: any output is accepted. */
+  readonly output?: StandardSchema | undefined;
+}
+
+/**
+ * The types of what goes into a flow and comes out of it, besides the type of its context. They exist only in types.
+ */
+export interface FlowTypes {
+  /** The input of a run. */
+  readonly input: unknown;
+  /** The payloads of events, by event name. */
+  readonly events: unknown;
+  /** The output of a run. */
+  readonly output: unknown;
+  /** The outputs of the nodes that are executed in every completed run, by node id. */
+  readonly certain: unknown;
+  /** The outputs of all nodes, by node id. */
+  readonly outputs: unknown;
+}
+
+/** The types of a flow that reveals none: a flow without `after` and without schemas, or a blueprint. */
+export interface UnknownTypes extends FlowTypes {
+  // biome-ignore-start lint/suspicious/noExplicitAny: nothing is known of such a flow
+  readonly input: any;
+  readonly events: any;
+  readonly output: any;
+  readonly certain: any;
+  readonly outputs: any;
+  // biome-ignore-end lint/suspicious/noExplicitAny: nothing is known of such a flow
+}
+
 /**
  * Base class of flows: everything that a runtime needs to run a graph, either on its own or as a node of another graph.
  * Create flows with `Flow`; use this class as the type in code that accepts flows of any type.
  */
-// biome-ignore lint/suspicious/noExplicitAny: as for the arguments
-export abstract class FlowNode<State extends object = any> extends AbstractNode {
+export abstract class FlowNode<
+  // biome-ignore lint/suspicious/noExplicitAny: as for the arguments
+  State extends object = any,
+  Types extends FlowTypes = UnknownTypes,
+> extends AbstractNode {
   /** Carries the type of the context; the property does not exist at run time. */
   declare readonly contextType?: State;
+  /**
+   * Carries the other types of the flow; the property does not exist at run time. As a method, it admits a flow with
+   * more nodes as the value of a variable.
+   */
+  declare types?: { carry(types: Types): void }['carry'];
   /** The code that the flow's blueprint refers to, by name. */
   abstract readonly registry: Registry;
   /** The functions that wrap each execution of a node. The first function is the outermost. */
@@ -306,6 +374,10 @@ export abstract class FlowNode<State extends object = any> extends AbstractNode 
   abstract readonly policies: ReadonlyMap<string, OwnPolicies>;
   /** The merge functions of the flow by context key. */
   abstract readonly merge: Readonly<Record<string, MergeFunction>>;
+  /** The schemas of the values that come from outside, and of the output. Default: none. */
+  get schemas(): FlowSchemas {
+    return {};
+  }
   /** The first start node, linked to the nodes that follow; `undefined` for a flow without nodes. */
   abstract readonly startNode: AbstractNode | undefined;
   /** Returns the flow as data. */

@@ -8,11 +8,12 @@ import {
   aSignal,
   aState,
   aValue,
+  invalid,
   isPlainObject,
   longestDelay,
   type Reader,
 } from '../shared/validate.js';
-import type { ContinueOptions, RunOptions } from './node.js';
+import type { ContinueOptions, ResultOptions, RunOptions } from './node.js';
 
 /** Makes a reader for objects that have the given methods. */
 export function anObjectWith(...methods: readonly string[]): Reader {
@@ -44,7 +45,22 @@ const shared = {
 const anyLimit: Reader = (value, field) =>
   typeof value === 'number' && value > longestDelay ? value : aLimit(value, field);
 
+const ofRun = { id: anId, runId: anId, input: anything };
+
 /** Like `readRunOptions`, but for an executor of any kind. */
-export const readAnyRunOptions = anObjectOf<RunOptions>({ ...shared, timeout: anyLimit, runId: anId, input: anything });
-export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: anId, input: anything });
+export const readAnyRunOptions = anObjectOf<RunOptions>({ ...ofRun, ...shared, timeout: anyLimit });
+export const readRunOptions = anObjectOf<RunOptions>({ ...ofRun, ...shared });
 export const readContinueOptions = anObjectOf<ContinueOptions>({ ...shared, events: aState });
+export const readResultOptions = anObjectOf<ResultOptions>({ checkpoint: shared.checkpoint });
+
+/**
+ * Returns the id that the options give a run, under its present or its former name.
+ *
+ * @throws {ValidationError} if both are given
+ */
+export function idGiven({ id, runId }: Pick<RunOptions, 'id' | 'runId'>): string | undefined {
+  if (id !== undefined && runId !== undefined) {
+    throw invalid('runId', 'left out: it is the older name of id, which is given', runId);
+  }
+  return id ?? runId;
+}

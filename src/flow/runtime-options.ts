@@ -1,10 +1,10 @@
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import { anOrchestrator } from '../kernel/origin.js';
 import { aLogger, type Logger } from '../shared/logger.js';
+import type { Serializer } from '../shared/serializer.js';
 import { aFunction, anObjectOf, invalid, type Reader } from '../shared/validate.js';
 import type { Evaluator } from './execution/expression.js';
 import type { NodeMiddleware, Registry } from './node.js';
-import type { Serializer } from './run/serializer.js';
 import { anObjectWith, aRecord } from './run-options.js';
 
 /**

@@ -1,7 +1,11 @@
 import { Orchestrator } from '../kernel/orchestrator.js';
 import { originOf } from '../kernel/origin.js';
+import { Codec } from '../shared/codec.js';
+import { ValidationError } from '../shared/errors.js';
 import { NullLogger } from '../shared/logger.js';
-import { aState, invalid } from '../shared/validate.js';
+import { checkedBy } from '../shared/schema-check.js';
+import { DefaultSerializer } from '../shared/serializer.js';
+import { aState } from '../shared/validate.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { type Hold, type HoldOptions, holding } from './checkpoint/hold.js';
 import { Journal } from './checkpoint/journal.js';
@@ -10,33 +14,38 @@ import { restoreState } from './checkpoint/restore.js';
 import { checkChildren } from './checkpoint/saved-children.js';
 import type { ExecutionServices, NodeExecutorFactory } from './contracts.js';
 import { CheckpointError } from './errors.js';
+import { checkedInTime } from './execution/door.js';
+import { bringEvents, checkSavable } from './execution/events.js';
 import { CelEvaluator } from './execution/expression.js';
 import type { LinkedFlow } from './execution/linked.js';
 import { toolboxOf } from './execution/linking.js';
 import { setSettings } from './execution/node-call.js';
 import { carryOut } from './execution/running.js';
+import { checkedEvents } from './execution/schemas.js';
 import { FlowServices } from './execution/services.js';
 import type { Toolbox } from './execution/toolbox.js';
 import {
   type AbstractNode,
   type ContinueOptions,
   type FlowNode,
+  type FlowTypes,
   followerOf,
   type IExecutor,
+  type ResultOptions,
   type RunOptions,
+  type UnknownTypes,
 } from './node.js';
-import { ResumptionOrchestrator } from './orchestrators/resumption.js';
+import { InnerResumption, ResumptionOrchestrator, type RetryOptions } from './orchestrators/resumption.js';
 import { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
 import { Position } from './plan/position.js';
 import { checked } from './run/checked-serializer.js';
-import { Codec } from './run/codec.js';
 import { published } from './run/end.js';
-import type { Context, WorkflowResult } from './run/result.js';
-import { DefaultSerializer } from './run/serializer.js';
+import type { Context, WorkflowResult, WorkflowStatus } from './run/result.js';
 import { WorkflowState } from './run/state.js';
 import { GraphTraverser } from './run/traverser.js';
-import { readContinueOptions, readRunOptions } from './run-options.js';
+import { idGiven, readContinueOptions, readResultOptions, readRunOptions } from './run-options.js';
 import { type FlowRuntimeOptions, readRuntimeOptions } from './runtime-options.js';
+import type { RunResult, TypedContinueOptions, TypedRunOptions } from './typing/results.js';
 
 /**
  * The arguments of an orchestrator's `run`, as returned by `runtime.prepare`. Use them to drive a flow with your own
@@ -56,7 +65,7 @@ export interface PreparedRun {
 /** The orchestrators of sub-flows: one for new runs, one for continued runs. */
 const drivers = {
   begin: () => new RunToCompletionOrchestrator(),
-  goOn: () => new ResumptionOrchestrator(),
+  goOn: (options: RetryOptions) => new InnerResumption(options),
 };
 
 /** Gives access to the toolbox of a runtime, for modules that run flows elsewhere, for example on a fleet. */
@@ -112,18 +121,22 @@ export class FlowRuntime implements IExecutor {
    * @param context - the initial data of the run; a copy becomes the context of the run. Default: empty
    * @param options - id, input, limits, checkpoint store and other options of the run. Default: none
    * @throws {BlueprintError} if the flow is faulty; no node has been executed
-   * @throws {ValidationError} if an argument is malformed; no node has been executed
+   * @throws {ValidationError} if an argument is malformed, or if the schema of the flow refuses the input, with every
+   *   fault and its path; no node has been executed, and nothing was saved
    * @throws {CheckpointError} if the checkpoint store already has a run with this id
    * @throws {LockedError} if another program holds the run. Errors of the store itself are passed on
    */
-  async run<State extends object = Context>(
-    flow: FlowNode<State> | Graph,
+  async run<State extends object = Context, Types extends FlowTypes = UnknownTypes>(
+    flow: FlowNode<State, Types> | Graph,
     context: Partial<State> = {},
-    options: RunOptions = {},
-  ): Promise<WorkflowResult<State>> {
+    options: TypedRunOptions<NoInfer<Types>> = {},
+  ): Promise<RunResult<State, Types>> {
     const read = readRunOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
-    const state = this.#begin(linked, context, read);
+    const { input: schema } = linked.links.schemas;
+    const checking = schema === undefined ? read.input : checkedBy(schema, read.input, 'input');
+    const input = await checkedInTime(linked.plan.id, read, checking);
+    const state = this.#begin(linked, context, { ...read, input });
     const orchestrator = read.orchestrator ?? new RunToCompletionOrchestrator();
     if (read.checkpoint === undefined) return this.#carryOut(linked, state, read, orchestrator);
     return holding(read.checkpoint, state.runId, this.#holdOptions(read), async (hold) => {
@@ -137,20 +150,23 @@ export class FlowRuntime implements IExecutor {
 
   /**
    * Continues a run that is waiting, has failed, was cancelled, or was interrupted by a crash. Completed nodes are not
-   * repeated; failed nodes and nodes that were running are executed again.
+   * repeated; nodes that were running are executed again. Failed nodes are executed again if the run has ended as
+   * `failed`; the failures of any other run stand, and the nodes that run after a failure are executed.
    *
    * @param flow - the flow that the run started with
    * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
    * @param options - `events` holds the payloads for the waiting nodes; `checkpoint` is the store of the run
    * @throws {CheckpointError} if the run is unknown or belongs to another version of the flow
    * @throws {LockedError} if another program holds the run
-   * @throws {ValidationError} if no node waits for one of the events
+   * @throws {ValidationError} if no node waits for one of the events, or if the schema of an event refuses its payload,
+   *   with every fault and its path; no node has been executed, and nothing was saved
+   * @throws {TooLateError} if the waits for one of the events have ended or expired
    */
-  async continue<State extends object = Context>(
-    flow: FlowNode<State> | Graph,
+  async continue<State extends object = Context, Types extends FlowTypes = UnknownTypes>(
+    flow: FlowNode<State, Types> | Graph,
     run: string | WorkflowResult,
-    options: ContinueOptions = {},
-  ): Promise<WorkflowResult<State>> {
+    options: TypedContinueOptions<NoInfer<Types>> = {},
+  ): Promise<RunResult<State, Types>> {
     const read = readContinueOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
     if (read.checkpoint === undefined) return this.#continue(linked, run, read, undefined);
@@ -158,13 +174,39 @@ export class FlowRuntime implements IExecutor {
     return holding(read.checkpoint, runId, this.#holdOptions(read), (hold) => this.#continue(linked, run, read, hold));
   }
 
-  /** @deprecated Since 0.9: use `continue`. */
-  resume<State extends object = Context>(
-    flow: FlowNode<State> | Graph,
+  /**
+   * Reads the outcome of a run so far. Nothing is executed, claimed or saved, so the run may be in progress in another
+   * program. The status is `running` if `continue` would execute a node or check the output: the run is in progress, was
+   * cancelled, or was interrupted by a crash.
+   *
+   * @param flow - the flow that the run started with
+   * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
+   * @param options - `checkpoint` is the store of the run. Default: none, `run` is a result or a snapshot
+   * @throws {CheckpointError} if the run is unknown, damaged or belongs to another version of the flow
+   * @throws {ValidationError} if an argument is malformed. Errors of the store itself are passed on
+   */
+  async result<State extends object = Context, Types extends FlowTypes = UnknownTypes>(
+    flow: FlowNode<State, Types> | Graph,
     run: string | WorkflowResult,
-    options: ContinueOptions = {},
-  ): Promise<WorkflowResult<State>> {
-    return this.continue(flow, run, options);
+    options: ResultOptions = {},
+  ): Promise<RunResult<State, Types>> {
+    const { checkpoint } = readResultOptions(options);
+    const linked = this.#toolbox.linkedOf(flow);
+    const runId = checkpoint === undefined ? '' : idOfRun(run);
+    const source = checkpoint && { load: () => checkpoint.load(runId) };
+    const { state } = await this.#restore(linked, run, source);
+    const result = state.toResult(this.#toolbox.serializer);
+    result.status = statusOf(linked, state);
+    return result as RunResult<State, Types>;
+  }
+
+  /** @deprecated Since 0.9: use `continue`. */
+  resume<State extends object = Context, Types extends FlowTypes = UnknownTypes>(
+    flow: FlowNode<State, Types> | Graph,
+    run: string | WorkflowResult,
+    options: TypedContinueOptions<NoInfer<Types>> = {},
+  ): Promise<RunResult<State, Types>> {
+    return this.continue<State, Types>(flow, run, options);
   }
 
   /**
@@ -175,11 +217,13 @@ export class FlowRuntime implements IExecutor {
    * @param context - the initial data of the run; it is copied. Default: empty
    * @param options - like those of `run`
    * @throws {BlueprintError} if the flow is faulty
+   * @throws {ValidationError} if an argument is malformed, if the schema of the flow refuses the input, or if that schema
+   *   is async
    */
   prepare(flow: FlowNode | Graph, context: Context = {}, options: RunOptions = {}): PreparedRun {
     const read = readRunOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
-    const state = this.#begin(linked, context, read);
+    const state = this.#begin(linked, context, { ...read, input: checkedNow(linked, read.input) });
     const services = this.#servicesFor(read, state);
     const blueprint = (flow as Partial<FlowNode>).toBlueprint?.() ?? (linked.plan.graph as WorkflowBlueprint);
     const traverser = new GraphTraverser(blueprint, state.position);
@@ -199,23 +243,41 @@ export class FlowRuntime implements IExecutor {
     this.#toolbox.linkedOf(flow);
   }
 
-  async #continue<State extends object>(
+  async #continue<Result>(
     linked: LinkedFlow,
     run: string | WorkflowResult,
     options: ContinueOptions,
     hold: Hold | undefined,
-  ): Promise<WorkflowResult<State>> {
+  ): Promise<Result> {
+    const { serializer } = this.#toolbox;
+    const { state, seq, codec } = await this.#restore(linked, run, hold);
+    bringEvents(state, options.events ?? {}, codec);
+    const answered = (pending: unknown) => checkedInTime(linked.plan.id, options, pending);
+    state.events = await checkedEvents(linked, state.events, answered);
+    this.#configure(state, linked, options);
+    const { merges } = linked.links;
+    if (hold !== undefined) {
+      checkSavable(state.events, codec);
+      state.journal = await Journal.open(state, serializer, merges, { hold, seq });
+    }
+    // An event that is sent again has no effect, so it does not retry a failed run either.
+    const retries = Object.keys(options.events ?? {}).length === 0 || Object.keys(state.events).length > 0;
+    return this.#carryOut(linked, state, options, new ResumptionOrchestrator(options.orchestrator, { retries }));
+  }
+
+  /**
+   * Restores a run.
+   *
+   * @returns the state, the number of the last entry in the store, and the codec of the saved values
+   */
+  async #restore(linked: LinkedFlow, run: string | WorkflowResult, source: Pick<Hold, 'load'> | undefined) {
     const { core, serializer } = this.#toolbox;
-    const { saved, seq } = await loadRun(run, hold, serializer);
+    const { saved, seq } = await loadRun(run, source, serializer);
     const codec = new Codec(serializer);
     const context = core.states.copy({}) as Context;
     const state = restoreState(linked.plan, saved, context, nameOfRun(run), codec, seq - saved.entries.length);
     checkChildren(linked, state, codec);
-    state.events = checkEvents(options.events ?? {}, state);
-    this.#configure(state, linked, options);
-    const { merges } = linked.links;
-    if (hold !== undefined) state.journal = await Journal.open(state, serializer, merges, { hold, seq });
-    return this.#carryOut(linked, state, options, new ResumptionOrchestrator(options.orchestrator));
+    return { state, seq, codec };
   }
 
   #holdOptions({ signal, logger = this.#toolbox.logger }: RunOptions): HoldOptions {
@@ -223,9 +285,8 @@ export class FlowRuntime implements IExecutor {
   }
 
   #begin(linked: LinkedFlow, context: object, options: RunOptions): WorkflowState {
-    const { runId, input } = options;
     const opened = this.#toolbox.core.states.copy(aState(context, 'context'));
-    const state = new WorkflowState(opened, { runId, input });
+    const state = new WorkflowState(opened, { runId: idGiven(options), input: options.input });
     state.position = new Position(linked.plan);
     this.#configure(state, linked, options);
     return state;
@@ -244,31 +305,34 @@ export class FlowRuntime implements IExecutor {
     return new FlowServices(this.#toolbox, { signal, concurrency, failFast, serializer }, prepared);
   }
 
-  async #carryOut<State extends object>(
+  async #carryOut<Result>(
     linked: LinkedFlow,
     state: WorkflowState,
     options: RunOptions,
     orchestrator: NonNullable<RunOptions['orchestrator']>,
-  ): Promise<WorkflowResult<State>> {
+  ): Promise<Result> {
     const services = this.#servicesFor(options);
     const { timeout } = options;
     const work = () => carryOut({ toolbox: this.#toolbox, linked, state, orchestrator, services, timeout });
     const result = await published({ runId: state.runId, workflow: linked.plan.id }, work);
-    return result as WorkflowResult<State>;
+    return result as Result;
   }
 }
 
-/** Refuses an event that no node waits for, because its name is probably misspelt. */
-function checkEvents(events: Readonly<Record<string, unknown>>, { memory }: WorkflowState) {
-  const awaited = [...memory.awaiting.values()].flat().map(({ event }) => event);
-  for (const event of Object.keys(events)) {
-    if (!awaited.includes(event)) {
-      throw invalid(
-        `events.${event}`,
-        `an event that a node waits for (${awaited.join(', ') || 'no node waits'})`,
-        event,
-      );
-    }
-  }
-  return events;
+/** Returns the status of a run that is only read. */
+function statusOf({ plan, links }: LinkedFlow, state: WorkflowState): WorkflowStatus {
+  const { conclusion, position } = state.memory;
+  if (conclusion === undefined && position?.hasWork) return 'running';
+  const status = state.getStatus(plan.nodeIds, plan.fallbackIds);
+  const isUnchecked = status === 'completed' && conclusion === undefined && links.schemas.output !== undefined;
+  return isUnchecked ? 'running' : status;
+}
+
+/** Checks the input of a prepared run, which cannot wait for a schema. */
+function checkedNow({ links }: LinkedFlow, given: unknown): unknown {
+  const schema = links.schemas.input;
+  const input = schema === undefined ? given : checkedBy(schema, given, 'input');
+  if (schema === undefined || !(input instanceof Promise)) return input;
+  input.catch(() => {});
+  throw new ValidationError('input cannot be checked by prepare(), because its schema is async: use run()');
 }

@@ -33,6 +33,8 @@ export class Cancellation {
   readonly abortable: boolean;
   /** The error of the cancellation's own limit, once that limit has been reached. */
   expired: TimeoutError | undefined = undefined;
+  /** The group to which the work belongs. Its limit counts for `remaining`, although its aborts come by another way. */
+  limitedBy: Cancellation | undefined = undefined;
   /** Number of interrupted functions that have not settled yet. */
   stragglers = 0;
   /**
@@ -74,11 +76,14 @@ export class Cancellation {
   get remaining(): number {
     if (this.aborted) return 0;
     const own = Math.max(0, this.#deadline - performance.now());
-    return Math.min(own, ...this.#sources.map(({ remaining }) => remaining));
+    const group = this.limitedBy?.remaining ?? Infinity;
+    return Math.min(own, group, ...this.#sources.map(({ remaining }) => remaining));
   }
 
-  abort(reason: unknown): void {
+  /** @param given - the reason. `null` and `undefined` become an `AbortError`, so that callers always catch a value */
+  abort(given: unknown): void {
     if (this.aborted) return;
+    const reason = given ?? new DOMException('This operation was aborted', 'AbortError');
     this.aborted = true;
     this.reason = reason;
     const listeners = this.#listeners ?? [];
@@ -94,12 +99,17 @@ export class Cancellation {
    */
   limit(subject: string, milliseconds: number, used = 0, waited?: () => Waited | undefined): void {
     const delay = Math.max(0, milliseconds - used);
-    this.#deadline = performance.now() + delay;
+    this.announce(delay);
     this.#timer = setTimeout(() => {
       const wait = waited?.();
       this.expired = new TimeoutError(subject, milliseconds, wait?.milliseconds, wait?.reason);
       this.abort(this.expired);
     }, delay);
+  }
+
+  /** Counts a limit in `remaining` that other code enforces, after the given milliseconds. Aborts nothing itself. */
+  announce(milliseconds: number): void {
+    this.#deadline = performance.now() + milliseconds;
   }
 
   close(): void {
@@ -175,6 +185,22 @@ export class Cancellation {
   }
 }
 
+/** Sets limits that hold over all lives of a recorded run. */
+export interface Limiter {
+  limit(cancellation: Cancellation, name: string, timeout: number): void;
+}
+
+/**
+ * Limits a cancellation. Infinity means no limit.
+ *
+ * @param limiter - sets the limit. Default: the cancellation itself
+ */
+export function limit(cancellation: Cancellation, name: string, timeout: number, limiter?: Limiter): void {
+  if (timeout === Infinity) return;
+  if (limiter === undefined) cancellation.limit(name, timeout);
+  else limiter.limit(cancellation, name, timeout);
+}
+
 /** Keeps a cancellation alive while its signal is referenced. */
 const bySignal = new WeakMap<AbortSignal, Cancellation>();
 const unheld = new FinalizationRegistry<() => void>((forget) => forget());
@@ -186,8 +212,12 @@ const unheld = new FinalizationRegistry<() => void>((forget) => forget());
  */
 export function cancellationOf(signal: AbortSignal): Cancellation {
   if (signal instanceof Cancellation) return signal;
-  const known = bySignal.get(signal);
-  if (known !== undefined) return known;
+  const cancellation = bySignal.get(signal) ?? following(signal);
+  if (signal.aborted) cancellation.abort(signal.reason);
+  return cancellation;
+}
+
+function following(signal: AbortSignal): Cancellation {
   const onAbort = () => cancellation.abort(signal.reason);
   const cancellation = new Cancellation([], true, (listeners) => {
     if (listeners) signal.addEventListener('abort', onAbort, { once: true });

@@ -182,6 +182,16 @@ export function suppress(failure: Error & { suppressed?: unknown }, thrown: unkn
   if (Array.isArray(suppressed)) Reflect.set(failure, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
 }
 
+/**
+ * Returns the error of a callback that was called with a failure. The failure is added to the `suppressed` list of the
+ * error, so that it is not lost.
+ */
+export function thrownAbout(failure: Error, thrown: unknown, subject: string): Error {
+  const error = failureOf(thrown, subject);
+  if (error !== failure) suppress(error, failure);
+  return error;
+}
+
 /** Returns true if `value` is an error, possibly from another realm (a `vm` context, a test runner). */
 function isError(value: unknown): value is Error {
   return value instanceof Error || typeof (value as Error | null | undefined)?.stack === 'string';
@@ -189,8 +199,16 @@ function isError(value: unknown): value is Error {
 
 /** Returns true if the value was thrown to stop retrying. */
 export function isAbortError(thrown: unknown): thrown is AbortError {
+  return isOf(AbortError, thrown);
+}
+
+export function isTimeout(thrown: unknown): thrown is TimeoutError {
+  return isOf(TimeoutError, thrown);
+}
+
+function isOf<Instance>(Class: abstract new (...args: never) => Instance, thrown: unknown): thrown is Instance {
   try {
-    return thrown instanceof AbortError;
+    return thrown instanceof Class;
   } catch {
     // `instanceof` throws for a revoked proxy.
     return false;

@@ -1,4 +1,5 @@
-import { Orchestrator as OrchestratorClass, type OrchestratorOptions } from './orchestrator.js';
+import type { OrchestratorOptions } from './options.js';
+import { Orchestrator as OrchestratorClass } from './orchestrator.js';
 
 /** Constructor of orchestrators. The state has an open type, unless the options or a type argument define it. */
 interface OrchestratorConstructor {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { kindOf, OrchestratorError, textOf } from '../shared/errors.js';
+import { kindOf, OrchestratorError } from '../shared/errors.js';
+import { fieldOf } from '../shared/failures.js';
 
 /** Maximum number of causes, and of failures in an aggregate, in the text. */
 const most = { causes: 5, failures: 9 } as const;
@@ -23,7 +24,7 @@ export function failureText(failure: unknown): string {
 /** Returns the text of one failure, without its causes but with the failures that an aggregate holds. */
 function own(failure: unknown): string {
   const stack = fieldOf(failure, 'stack');
-  if (typeof stack !== 'string') return `a value that is not an error: ${kindOf(failure)}`;
+  if (typeof stack !== 'string') return headOf(failure);
   const errors = fieldOf(failure, 'errors');
   if (!Array.isArray(errors)) return stack;
   if (failure instanceof OrchestratorError) return inspect(failure);
@@ -32,16 +33,12 @@ function own(failure: unknown): string {
   return [stack, ...listed].join('\n');
 }
 
-/** Returns the name and the message of an error. */
+/** Returns the name and the message of an error, or the kind of any other value. */
 function headOf(error: unknown): string {
-  return typeof fieldOf(error, 'stack') === 'string' ? textOf(error) : kindOf(error);
-}
-
-/** Reads a field of a thrown value, even if reading the field throws. */
-function fieldOf(thrown: unknown, name: 'cause' | 'errors' | 'stack'): unknown {
-  try {
-    return (Object(thrown) as Readonly<Record<string, unknown>>)[name];
-  } catch {
-    return undefined;
+  const name = fieldOf(error, 'name');
+  const message = fieldOf(error, 'message');
+  if (typeof message === 'string' && (typeof fieldOf(error, 'stack') === 'string' || typeof name === 'string')) {
+    return message === '' ? `${name}` : `${name}: ${message}`;
   }
+  return `a value that is not an error: ${kindOf(error)}`;
 }

@@ -1,10 +1,10 @@
-import { ValidationError } from '../shared/errors.js';
-import { aFunction, aLimit, anObjectOf, aSignal, invalid, isPlainObject } from '../shared/validate.js';
+import { fieldOf } from '../shared/failures.js';
+import { aFunction, aLimit, anObjectOf } from '../shared/validate.js';
 import { Cancellation, cancellationOf } from './cancellation.js';
 import { failureText } from './failure-text.js';
 import type { Orchestrator } from './orchestrator.js';
 import { anOrchestrator } from './origin.js';
-import type { CurrentProcess, RunOptions } from './run.js';
+import { type CurrentProcess, type RunOptions, runReaders } from './scope/run.js';
 
 /**
  * Options of `runMain`: the options of `orchestrator.run`, and a time limit for the shutdown.
@@ -20,7 +20,10 @@ export interface MainOptions<State> extends RunOptions<State> {
   readonly grace?: number | null | undefined;
 }
 
-const readGrace = anObjectOf<Pick<MainOptions<object>, 'grace'>, { readonly grace?: number }>({ grace: aLimit });
+/** Options after validation. Infinity means no limit. */
+type Read = RunOptions<object> & { readonly grace?: number };
+
+const readMainOptions = anObjectOf<MainOptions<object>, Read>({ ...runReaders, grace: aLimit });
 
 /** Signals that interrupt a program, with the exit code of each: 128 plus the number of the signal. */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -31,7 +34,7 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
  * - Ctrl-C (`SIGINT`) and `SIGTERM` abort the run, and the exit code is 130 or 143. A second signal ends the program
  *   immediately.
  * - A failure is printed to stderr once, with its causes but without values. The exit code is 1, unless the function
- *   has set `process.exitCode`.
+ *   has set `process.exitCode` to another code than 0.
  * - The program ends when nothing keeps it alive any more. After a failure or an interrupt, it is terminated if it is
  *   still alive after `grace` milliseconds.
  *
@@ -51,11 +54,9 @@ export async function runMain<State extends object, Result>(
 ): Promise<Awaited<Result> | undefined> {
   anOrchestrator(orchestrator, 'orchestrator');
   aFunction(main, 'main');
-  if (!isPlainObject(options)) throw invalid('options', 'an object', options);
-  const { grace, signal, ...rest } = options as MainOptions<State>;
-  const ending = new Ending(grace === undefined ? 10_000 : (readGrace({ grace }).grace as number));
-  const cancellation = new Cancellation([signal && cancellationOf(aSignal(signal, 'signal') as AbortSignal)], true);
-  if (signal?.aborted) cancellation.abort(signal.reason);
+  const { grace = 10_000, signal, ...rest } = readMainOptions(options) as Read & RunOptions<State>;
+  const ending = new Ending(grace);
+  const cancellation = new Cancellation([signal && cancellationOf(signal)], true);
   const release = onInterrupt((name) => {
     ending.begin(exitCodes[name]);
     cancellation.abort(new DOMException(`Interrupted by ${name}`, 'AbortError'));
@@ -69,7 +70,6 @@ export async function runMain<State extends object, Result>(
     // A cancellation stands in for a signal.
     return await orchestrator.run(work, { ...rest, signal: cancellation as unknown as AbortSignal });
   } catch (error) {
-    if (pending === undefined && error instanceof ValidationError) throw error;
     ending.fail(error);
     // After an abort, the process rejects at once, and the function settles a moment later.
     await pending?.catch((later) => ending.fail(later));
@@ -117,10 +117,11 @@ class Ending {
   /** Reports a failure, unless the failure follows from an interrupt or was already reported. */
   fail(error: unknown): void {
     if (this.#isInterrupted && isAbort(error)) return;
-    if (this.#reported !== undefined && (error === this.#reported || isAbort(error))) return;
+    if (this.#reported !== undefined && (isAbort(error) || isPartOf(this.#reported, error))) return;
     this.#reported = error;
-    process.stderr.write(`${failureText(error)}\n`);
-    process.exitCode ||= 1;
+    // If stderr is a pipe that nobody reads any more, the program still ends in good order.
+    process.stderr.on('error', ignore).write(`${failureText(error)}\n`);
+    if (Number(process.exitCode ?? 0) === 0) process.exitCode = 1;
     this.#limit();
   }
 
@@ -132,5 +133,12 @@ class Ending {
 }
 
 function isAbort(error: unknown): boolean {
-  return (error as Error | null | undefined)?.name === 'AbortError';
+  return fieldOf(error, 'name') === 'AbortError';
 }
+
+/** Returns true if the value is the reported error, or was thrown and is its cause because it is not an error. */
+function isPartOf(reported: unknown, thrown: unknown): boolean {
+  return Object.is(reported, thrown) || Object.is(fieldOf(reported, 'cause'), thrown);
+}
+
+function ignore(): void {}

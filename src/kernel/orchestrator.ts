@@ -1,85 +1,28 @@
-import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState, orNone } from '../shared/validate.js';
-import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
-import { type ActionFunctions, type Actions, defineActions } from './actions.js';
-import { type AnyOptions, type AnyResult, defineAny } from './any.js';
-import type { Action, Concrete } from './callable.js';
-import type { ParallelActions, ParallelArguments } from './combine.js';
-import { type CurrentTask, remainingTime, taskAtHand } from './current-task.js';
-import { type EachOptions, type EachResult, type EachResults, each } from './each.js';
-import type {
-  FailureEvent,
-  HookName,
-  ProcessBeginEvent,
-  ProcessCompletionEvent,
-  TaskBeginEvent,
-  TaskCompletionEvent,
-  TaskRetryEvent,
-} from './events.js';
-import { reporting } from './failures.js';
-import type { FallbackResult, Fallbacks } from './fallback.js';
+import { type AnyFunction, aName, anyState } from '../shared/validate.js';
+import { type ActionOptions, defineAction, redefineAction } from './actions/action.js';
 import {
-  addHook,
-  type Hook,
-  type HookOptions,
-  Hooks,
-  type ListName,
-  type Middleware,
-  type MiddlewareOptions,
-  observing,
-  readHookOptions,
-  readMiddlewareOptions,
-} from './hooks.js';
-
-import { defineParallel, map, type ParallelOptions, type ParallelResults } from './parallel.js';
-import {
-  noPolicies,
-  type OwnPolicies,
-  overDefaults,
-  type Policies,
-  type PolicyOptions,
-  policyReaders,
-} from './policy.js';
-import { type Core, ownScope, processOf, signalScope, stateIn } from './process.js';
-import { type CurrentProcess, type RunOptions, run } from './run.js';
-import { StateStore } from './state.js';
-
-/**
- * Options of `new Orchestrator`. All are optional. `retry`, `timeout` and `policy` are the defaults of the
- * orchestrator's actions; an action's own options override them field by field.
- *
- * @example
- * const options: OrchestratorOptions<{ requests: number }> = { name: 'crawler', state: { requests: 0 }, retry: 3 };
- * const orchestrator = new Orchestrator(options);
- */
-export interface OrchestratorOptions<State> extends PolicyOptions {
-  /** Name of the orchestrator's processes, in hooks and telemetry. Default: `orchestrator`. */
-  readonly name?: string | undefined;
-  /**
-   * Initial state of every run: a plain object or an instance of a class. For an instance, each run gets its methods,
-   * and copies of its own properties. `#private` fields cannot be copied. Default: an empty object.
-   */
-  readonly state?: Partial<State> | undefined;
-  /**
-   * If true, all runs work on one state object instead of separate copies, and `run` rejects its `state` option.
-   * Default: false.
-   */
-  readonly sharedState?: boolean | undefined;
-  /**
-   * Returns true if the fallback of an action should handle a failure. Applies to actions without a `fallbackOn` of
-   * their own. Default: fallbacks handle every failure.
-   */
-  readonly fallbackOn?: ActionOptions['fallbackOn'];
-}
-
-type Read<State> = OwnPolicies & Partial<Pick<OrchestratorOptions<State>, 'name' | 'state' | 'sharedState'>>;
-
-const readOrchestratorOptions = anObjectOf<OrchestratorOptions<object>, Read<object>>({
-  name: aName,
-  state: anyState,
-  sharedState: aBoolean,
-  fallbackOn: orNone(aFunction),
-  ...policyReaders,
-});
+  type ActionFunctions,
+  type Actions,
+  type ActionsOptions,
+  type ArgsOfAny,
+  defineActions,
+  type ResultOfAny,
+} from './actions/actions.js';
+import type { Action } from './actions/callable.js';
+import type { DefineAction } from './actions/signatures.js';
+import { type AnyOptions, type AnyResult, defineAny } from './groups/any.js';
+import type { ParallelActions, ParallelArguments } from './groups/combine.js';
+import { type EachOptions, type EachResult, type EachResults, each } from './groups/each.js';
+import { defineParallel, map, type ParallelOptions, type ParallelResults } from './groups/parallel.js';
+import { Hooked } from './hooks/hooked.js';
+import { Hooks } from './hooks/hooks.js';
+import { type OrchestratorOptions, readOrchestratorOptions } from './options.js';
+import type { FallbackResult, Fallbacks } from './policies/fallback.js';
+import { noPolicies, overDefaults, type Policies } from './policies/policy.js';
+import { type CurrentTask, remainingTime, taskAtHand } from './scope/current-task.js';
+import { type Core, ownScope, processOf, signalScope, stateIn } from './scope/process.js';
+import { type CurrentProcess, type RunOptions, run } from './scope/run.js';
+import { StateStore } from './scope/state.js';
 
 /**
  * Wraps plain functions as actions and runs them inside processes, with one set of hooks, policies and state.
@@ -96,16 +39,18 @@ const readOrchestratorOptions = anObjectOf<OrchestratorOptions<object>, Read<obj
  *
  * const user = await orchestrator.run(() => fetchUser('42'));
  */
-export class Orchestrator<State extends object> {
+export class Orchestrator<State extends object> extends Hooked<State> {
   readonly #core: Core;
   readonly #policies: Policies;
 
   /** @throws {ValidationError} if an option is unknown or has the wrong type */
   constructor(options: OrchestratorOptions<State> = {}) {
     const { name = 'orchestrator', state = {}, sharedState = false, ...policies } = readOrchestratorOptions(options);
+    const hooks = new Hooks();
+    super(hooks);
     this.#policies = overDefaults(policies, noPolicies);
     const states = new StateStore(state, sharedState);
-    this.#core = { name, hooks: new Hooks(), states, isAsked: false, stubs: undefined };
+    this.#core = { name, hooks, states, isAsked: false, names: new Set(), stubs: undefined };
   }
 
   /**
@@ -147,6 +92,10 @@ export class Orchestrator<State extends object> {
    * actions, nodes of a flow, jobs of a fleet and nodes of a loop. In a nested run: the task that started the run.
    * `undefined` outside the tasks of this orchestrator.
    *
+   * Tasks have a scope of their own from the first read on. Before the first read, this holds for the first 1000 tasks
+   * of each action and, without this limit, inside actions with a `timeout`, `policy` or `share`. In any other task that
+   * is already running at the first read, the value is `undefined`. A read at the start of the program rules this out.
+   *
    * @example
    * logger.info({ task: orchestrator.task?.id, attempt: orchestrator.task?.attempt }, 'asking');
    */
@@ -166,177 +115,14 @@ export class Orchestrator<State extends object> {
     return remainingTime();
   }
 
-  /**
-   * Registers a hook that is called and awaited before a process starts. If the hook throws, the process fails and its
-   * function is not called. Hooks run in order of registration.
-   */
-  onProcessBegin(hook: Hook<ProcessBeginEvent<State>>, options?: HookOptions): this {
-    return this.#hook('onProcessBegin', hook, options);
-  }
-
-  /**
-   * Registers a hook that is called after a process has ended, regardless of its outcome. If the hook throws after a
-   * success, the process fails with the hook's error.
-   */
-  onProcessCompletion(hook: Hook<ProcessCompletionEvent<State>>, options?: HookOptions): this {
-    return this.#hook('onProcessCompletion', hook, options);
-  }
-
-  /**
-   * Registers a hook that is called and awaited before a task starts. If the hook throws, the task fails and its
-   * function is not called. Hooks run in order of registration.
-   */
-  onTaskBegin(hook: Hook<TaskBeginEvent<State>>, options?: HookOptions): this {
-    return this.#hook('onTaskBegin', hook, options);
-  }
-
-  /**
-   * Registers a hook that is called after a failed attempt, before the delay of the retry. If the hook throws, the task
-   * fails with the hook's error and is not retried.
-   */
-  onTaskRetry(hook: Hook<TaskRetryEvent<State>>, options?: HookOptions): this {
-    return this.#hook('onTaskRetry', hook, options);
-  }
-
-  /**
-   * Registers a hook that is called after a task has ended, regardless of its outcome. If the hook throws after a
-   * success, the task fails with the hook's error.
-   */
-  onTaskCompletion(hook: Hook<TaskCompletionEvent<State>>, options?: HookOptions): this {
-    return this.#hook('onTaskCompletion', hook, options);
-  }
-
-  /**
-   * Registers a hook that is called and awaited after a task or a process has failed, with the error and its cause.
-   * Cancelled work has not failed. An error that propagates through several tasks and processes is reported once, for
-   * the task or process that it fails first. If the hook throws, the thrown error is added to the failure's
-   * `suppressed`.
-   *
-   * @example
-   * orchestrator.onError(({ kind, name, id, error, cause }) => logger.error({ kind, name, id, error, cause }));
-   */
-  onError(hook: Hook<FailureEvent<State>>, options: HookOptions = {}): this {
-    aFunction(hook, 'onError');
-    const read = readHookOptions(options);
-    const { onTaskCompletion, onProcessCompletion } = reporting(read.observe ? observing('onError', hook) : hook);
-    this.#add('onTaskCompletion', onTaskCompletion, read, hook);
-    return this.#add('onProcessCompletion', onProcessCompletion, read, hook);
-  }
-
-  /**
-   * Removes all registrations of a hook or middleware. Work that began earlier may still call the function. Does
-   * nothing if the function is not registered.
-   *
-   * @param hook - the function that was passed to `onTaskBegin`, `onError`, `use` and so on
-   * @throws {ValidationError} if `hook` is not a function
-   * @example
-   * orchestrator.onTaskCompletion(log);
-   * orchestrator.off(log);
-   */
-  // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every hook
-  off(hook: (...args: any[]) => unknown): this {
-    aFunction(hook, 'off');
-    this.#core.hooks.keep((registration) => registration.hook !== hook);
-    return this;
-  }
-
-  /**
-   * Registers middleware that wraps every task, between the begin hooks and the completion hooks. The middleware
-   * registered first is the outermost.
-   *
-   * @example
-   * orchestrator.use(async (task, next) => {
-   *   const release = await locks.acquire(task.name);
-   *   try { return await next(); } finally { release(); }
-   * });
-   */
-  use(middleware: Middleware<State>, options: MiddlewareOptions = {}): this {
-    aFunction(middleware, 'use');
-    return this.#add('use', middleware, readMiddlewareOptions(options));
-  }
-
-  /**
-   * Wraps a function as an action. Inside a run, each call becomes a task of that run. Outside a run, each call gets a
-   * run of its own.
-   *
-   * The promise returned by a call rejects with the error of the last attempt, with a `TimeoutError`, or with the
-   * reason of an abort. The function receives the `this` value of the call, so an action can be a method.
-   *
-   * @param fn - the function, sync or async
-   * @param options - override the defaults of the orchestrator, field by field
-   * @throws {ValidationError} if `fn` is not a function, or an option is unknown or has the wrong type
-   */
-  action<
-    Args extends readonly unknown[],
-    Result,
-    Fn extends (this: void, ...args: Args) => Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
-  >(
-    fn: Fn & ((this: void, ...args: Args) => Result) & Concrete<Fn, Args, Result>,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
-  ): Action<Args, Awaited<Result> | FallbackResult<Instead>>;
-  action<
-    Args extends readonly unknown[],
-    Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
-  >(
-    fn: (this: void, ...args: Args) => Result,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
-  ): (...args: Args) => Promise<Awaited<Result> | FallbackResult<Instead>>;
-  action<
-    This,
-    Args extends readonly unknown[],
-    Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
-  >(
-    fn: (this: This, ...args: Args) => Result,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
-  ): Action<Args, Awaited<Result> | FallbackResult<Instead>, This>;
-  /**
-   * Wraps a function as an action, with the name as the first argument. An arrow function has no name of its own, so
-   * this is the shortest way to name it.
-   *
-   * @param name - name of the action's tasks, a non-empty string
-   * @param fn - the function, sync or async
-   * @param options - override the defaults of the orchestrator, field by field
-   * @throws {ValidationError} if the options contain a different name, or any argument is not valid
-   * @example
-   * const fetchUser = orchestrator.action('fetchUser', async (id: string) => getJson(`/users/${id}`), { retry: 3 });
-   */
-  action<
-    Args extends readonly unknown[],
-    Result,
-    Fn extends (this: void, ...args: Args) => Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
-  >(
-    name: string,
-    fn: Fn & ((this: void, ...args: Args) => Result) & Concrete<Fn, Args, Result>,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
-  ): Action<Args, Awaited<Result> | FallbackResult<Instead>>;
-  action<
-    Args extends readonly unknown[],
-    Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
-  >(
-    name: string,
-    fn: (this: void, ...args: Args) => Result,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
-  ): (...args: Args) => Promise<Awaited<Result> | FallbackResult<Instead>>;
-  action<
-    This,
-    Args extends readonly unknown[],
-    Result,
-    const Instead extends Fallbacks<Same<Args>> | null = Fallbacks<Same<Args>, never>,
-  >(
-    name: string,
-    fn: (this: This, ...args: Args) => Result,
-    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>, Instead>,
-  ): Action<Args, Awaited<Result> | FallbackResult<Instead>, This>;
-  action(...given: readonly unknown[]): AnyFunction {
-    const isNamed = given.length > 1 && typeof given[0] === 'string';
+  /** Wraps a function as an action. The name comes first, or in the options. */
+  readonly action: DefineAction = (...given: readonly unknown[]) => {
+    // With a function as the second argument, a first argument that is not a function can only be meant as the name.
+    const isNamed =
+      given.length > 1 && (typeof given[0] === 'string' || (isFunction(given[1]) && !isFunction(given[0])));
     const [name, fn, options] = isNamed ? given : [undefined, ...given];
-    return defineAction(this.#core, this.#policies, fn as AnyFunction, options, name);
-  }
+    return defineAction(this.#core, this.#policies, fn as AnyFunction, options, name) as never;
+  };
 
   /**
    * Wraps several functions as actions that are named by their keys. The same options apply to all actions.
@@ -354,11 +140,14 @@ export class Orchestrator<State extends object> {
    *   fetchOrders: async (id: string) => getJson(`/orders?user=${id}`),
    * }, { retry: 3 });
    */
-  actions<Functions extends ActionFunctions>(
+  actions<
+    Functions extends ActionFunctions,
+    const Instead extends Fallbacks<ArgsOfAny<Functions>> | null = Fallbacks<ArgsOfAny<Functions>, never>,
+  >(
     functions: Functions,
-    options?: Omit<ActionOptions, 'name'>,
-  ): Actions<Functions> {
-    return defineActions(this.#core, this.#policies, functions, options) as Actions<Functions>;
+    options?: ActionsOptions<ArgsOfAny<Functions>, ResultOfAny<Functions>, Instead>,
+  ): Actions<Functions, Instead> {
+    return defineActions(this.#core, this.#policies, functions, options) as Actions<Functions, Instead>;
   }
 
   /**
@@ -402,13 +191,13 @@ export class Orchestrator<State extends object> {
    * const load = orchestrator.parallel({ user: fetchUser, orders: fetchOrders }, { failFast: true });
    * const { user, orders } = await load('42');
    */
-  parallel<const Actions extends ParallelActions, const Options extends ParallelOptions = Record<never, never>>(
+  parallel<const Actions extends ParallelActions, Settle extends boolean | undefined = false>(
     actions: Actions,
-    options?: Options,
-  ): (...args: ParallelArguments<Actions>) => Promise<ParallelResults<Actions, Options>> {
+    options?: ParallelOptions<Settle>,
+  ): (...args: ParallelArguments<Actions>) => Promise<ParallelResults<Actions, Settle>> {
     return defineParallel(this.#core, actions, options) as (
       ...args: ParallelArguments<Actions>
-    ) => Promise<ParallelResults<Actions, Options>>;
+    ) => Promise<ParallelResults<Actions, Settle>>;
   }
 
   /**
@@ -422,12 +211,12 @@ export class Orchestrator<State extends object> {
    * @example
    * const users = await orchestrator.map(ids, fetchUser, { concurrency: 5 });
    */
-  map<Item, Result, const Options extends ParallelOptions = Record<never, never>>(
+  map<Item, Result, Settle extends boolean | undefined = false>(
     items: Iterable<Item | PromiseLike<Item>> | AsyncIterable<Item | PromiseLike<Item>>,
     action: (this: void, item: Item) => Result,
-    options?: Options,
-  ): Promise<ParallelResults<(() => Result)[], Options>> {
-    return map(this.#core, items, action, options) as Promise<ParallelResults<(() => Result)[], Options>>;
+    options?: ParallelOptions<Settle>,
+  ): Promise<ParallelResults<(() => Result)[], Settle>> {
+    return map(this.#core, items, action, options) as Promise<ParallelResults<(() => Result)[], Settle>>;
   }
 
   /**
@@ -468,12 +257,12 @@ export class Orchestrator<State extends object> {
    * @example
    * for await (const user of orchestrator.each(ids, fetchUser, { concurrency: 5 })) await save(user);
    */
-  each<Item, Result, const Options extends EachOptions = Record<never, never>>(
+  each<Item, Result, Settle extends boolean | undefined = false>(
     items: Iterable<Item | PromiseLike<Item>> | AsyncIterable<Item | PromiseLike<Item>>,
     action: (this: void, item: Item) => Result,
-    options?: Options,
-  ): EachResults<EachResult<Result, Options>> {
-    return each(this.#core, items, action, options) as EachResults<EachResult<Result, Options>>;
+    options?: EachOptions<Settle>,
+  ): EachResults<EachResult<Result, Settle>> {
+    return each(this.#core, items, action, options) as EachResults<EachResult<Result, Settle>>;
   }
 
   /**
@@ -506,15 +295,8 @@ export class Orchestrator<State extends object> {
     const process = processOf(this.#core, scope);
     return process && stateIn(process, scope);
   }
+}
 
-  #hook<Event extends object>(name: Exclude<HookName, 'onError'>, hook: Hook<Event>, options: HookOptions = {}): this {
-    aFunction(hook, name);
-    const read = readHookOptions(options);
-    return this.#add(name, read.observe ? observing(name, hook) : hook, read, hook);
-  }
-
-  #add(list: ListName, call: AnyFunction, options: MiddlewareOptions, hook = call): this {
-    addHook(this.#core.hooks, list, call, options, hook);
-    return this;
-  }
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
 }

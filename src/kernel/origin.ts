@@ -1,8 +1,8 @@
 import { aValue } from '../shared/validate.js';
-import { sourceOf } from './action.js';
+import { sourceOf } from './actions/action.js';
 import { Orchestrator } from './orchestrator.js';
-import type { Policies } from './policy.js';
-import type { Core } from './process.js';
+import type { Policies } from './policies/policy.js';
+import type { Core } from './scope/process.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of the state
 export const anOrchestrator = aValue<Orchestrator<any>>('an Orchestrator', (value) => value instanceof Orchestrator);

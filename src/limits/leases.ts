@@ -1,10 +1,13 @@
-import { detached } from '../kernel/process.js';
+import { detached } from '../kernel/scope/process.js';
+import { unref } from '../shared/unref.js';
 import type { LimitStore, SharedPlace } from './store.js';
 
 /** The places of a limit that this program holds. While there are any, a single timer renews them all. */
 export class Leases {
   readonly #places = new Set<SharedPlace>();
   #timer: NodeJS.Timeout | undefined = undefined;
+  /** The renewal that is under way. */
+  #renewal: Promise<void> | undefined = undefined;
 
   constructor(
     private readonly store: LimitStore,
@@ -13,18 +16,30 @@ export class Leases {
 
   add(place: SharedPlace): void {
     this.#places.add(place);
-    this.#timer ??= detached(() => setInterval(() => this.#renew(), this.lease / 3)).unref();
+    this.#timer ??= unref(detached(() => setInterval(() => this.#renew(), this.lease / 3)));
   }
 
-  delete(place: SharedPlace): void {
+  /**
+   * Stops renewing a place.
+   *
+   * @returns the renewal that is under way and may still extend the lease of the place, if any
+   */
+  delete(place: SharedPlace): Promise<void> | undefined {
     this.#places.delete(place);
-    if (this.#places.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.#places.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    return this.#renewal;
   }
 
   /** Renews all places. A failure is ignored, because the next renewal tries again. */
   #renew(): void {
-    this.store.renew([...this.#places], this.lease).catch(() => {});
+    this.#renewal ??= this.store
+      .renew([...this.#places], this.lease)
+      .catch(() => {})
+      .finally(() => {
+        this.#renewal = undefined;
+      });
   }
 }

@@ -1,149 +1,128 @@
 import type * as IoRedis from 'ioredis';
+import { placeOf, urlOf } from '../shared/address.js';
 import { Once } from '../shared/once.js';
 import { loadPeers } from '../shared/peers.js';
+import { RedisScript, type ScriptRunner } from '../shared/redis-script.js';
 import { aValue } from '../shared/validate.js';
+import { readAsset } from './assets.js';
+import { Calls } from './calls.js';
+import { claimHold, claimTime } from './claims.js';
+import { type Obstacle, StoreError } from './errors.js';
 import type { LimitStore, PlaceRequest, SharedPlace } from './store.js';
 
-/**
- * Grants a place, according to the server's clock. Places are a sorted set, ordered by the end of their lease. Starts
- * are a sorted set, ordered by time, with the sum of their costs in a key of its own.
- */
-const take = `
-local places, starts, sum, pause = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, cost, concurrency, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local per, lease = tonumber(ARGV[5]), tonumber(ARGV[6])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
-local closed = redis.call('PTTL', pause)
-if closed > 0 then return closed end
-if concurrency > 0 then
-  redis.call('ZREMRANGEBYSCORE', places, '-inf', string.format('%.3f', now))
-  if redis.call('ZCARD', places) >= concurrency then return -1 end
-end
-if rate > 0 then
-  local used = tonumber(redis.call('GET', sum) or '0')
-  local past = string.format('%.3f', now - per)
-  for _, start in ipairs(redis.call('ZRANGEBYSCORE', starts, '-inf', past)) do
-    used = used - tonumber(string.match(start, '^%d+'))
-  end
-  redis.call('ZREMRANGEBYSCORE', starts, '-inf', past)
-  local missing = used + cost - rate
-  local keep = math.ceil(per) + 1000
-  if missing > 0 then
-    redis.call('SET', sum, string.format('%.0f', used), 'PX', keep)
-    local from = 0
-    while true do
-      local page = redis.call('ZRANGE', starts, from, from + 99, 'WITHSCORES')
-      if #page == 0 then return 1 end
-      for at = 1, #page, 2 do
-        missing = missing - tonumber(string.match(page[at], '^%d+'))
-        if missing <= 0 then return math.max(1, math.ceil(tonumber(page[at + 1]) + per - now)) end
-      end
-      from = from + 100
-    end
-  end
-  redis.call('ZADD', starts, string.format('%.3f', now), string.format('%.0f', cost) .. ':' .. id)
-  redis.call('PEXPIRE', starts, keep)
-  redis.call('SET', sum, string.format('%.0f', used + cost), 'PX', keep)
-end
-if concurrency > 0 then
-  redis.call('ZADD', places, string.format('%.3f', now + lease), id)
-  redis.call('PEXPIRE', places, lease * 2)
-end
-return 0`;
-
-const renew = `
-local time = redis.call('TIME')
-local untilThen = string.format('%.3f', time[1] * 1000 + time[2] / 1000 + ARGV[1])
-for at = 2, #ARGV do redis.call('ZADD', KEYS[1], untilThen, ARGV[at]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[1] * 2)`;
-
-const pause = `
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) end`;
-
-const release = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
+const [take, renew, release, pause] = (['take', 'renew', 'release', 'pause'] as const).map(
+  (name) => new RedisScript(readAsset(`redis/${name}.lua`)),
+) as [RedisScript, RedisScript, RedisScript, RedisScript];
 
 /** The part of a client of ioredis that the store uses. Both `Redis` and `Cluster` are compatible. */
-export interface RedisClient {
-  eval(script: string, keys: number, ...keysAndArguments: (string | number)[]): Promise<unknown>;
-}
+export type RedisClient = ScriptRunner;
 
-const aSource = aValue<string | RedisClient>(
-  'a URL, or a client of ioredis',
-  (value) => (typeof value === 'string' && value !== '') || typeof (value as RedisClient | null)?.eval === 'function',
+const aSource = aValue<string | RedisClient>('a URL, or a client of ioredis', (value) => {
+  const { eval: run, evalsha } = Object(value) as { readonly eval?: unknown; readonly evalsha?: unknown };
+  return (typeof value === 'string' && value !== '') || (typeof run === 'function' && typeof evalsha === 'function');
+});
+
+const aPrefix = aValue<string>(
+  'a non-empty string without { and }',
+  (value) => typeof value === 'string' && /^[^{}]+$/.test(value),
 );
+
+const aDatabase = aValue<string>('the number of a database', (value) => /^\/?\d*$/.test(value as string));
+
+/** Messages of ioredis for a lost connection. They do not say why the connection was lost. */
+const lost = /^(Reached the max retries|Connection is closed|Stream isn't writ)/;
+
+const obstacles = (prefix: string): readonly Obstacle[] => [
+  {
+    pattern: /^(NOAUTH|WRONGPASS)|AUTH.* called without any password/,
+    remedy: 'check user and password',
+    isFinal: true,
+  },
+  {
+    pattern: /NOPERM|ACL failure in script/,
+    remedy: `allow the user ~${prefix}:* +eval +evalsha +time +@sortedset +@string +@keyspace`,
+    isFinal: true,
+  },
+  {
+    pattern: /^(MOVED|ASK) /,
+    remedy: 'the server is a node of a cluster: pass a Cluster of ioredis to redisLimits()',
+    isFinal: true,
+  },
+  { pattern: /DB index|invalid DB/, remedy: 'give the number of a database of the server', isFinal: true },
+  { pattern: /unknown command/, remedy: 'allow the commands EVAL and EVALSHA on the server', isFinal: true },
+  { pattern: /^WRONGTYPE/, remedy: 'give a prefix that no other keys have', isFinal: true },
+  { pattern: /READONLY/, remedy: 'the server is a replica: give the address of the primary' },
+  { pattern: /OOM/, remedy: 'raise maxmemory, or free memory on the server' },
+];
 
 /**
  * Keeps shared limits on a Redis server, with `ioredis` (an optional peer dependency). A script grants each place,
- * according to the server's clock.
+ * according to the server's clock. Keys that are not in use expire.
  *
  * @param source - the URL of the server, or a client of ioredis; `close()` does not close a client passed here
  * @param prefix - the beginning of all keys. Default: `orchestrator:limit`
- * @throws {ValidationError} if `source` is neither a URL nor a client
+ * @throws {ValidationError} if `source` is neither a URL nor a client, or if `prefix` contains a brace
  * @example
  * const store = redisLimits('redis://localhost');
  * const github = limit({ name: 'github', rate: 10, store });
  */
 export function redisLimits(source: string | RedisClient, prefix = 'orchestrator:limit'): LimitStore {
-  return new RedisLimits(aSource(source, 'source'), prefix);
+  const read = aSource(source, 'source');
+  if (typeof read === 'string') aDatabase(urlOf('redis', read, 'source').pathname, 'the path of source');
+  return new RedisLimits(read, aPrefix(prefix, 'prefix'));
 }
+
+/** The part of an own connection that the store uses. */
+type OwnClient = Pick<IoRedis.Redis, 'disconnect'>;
 
 class RedisLimits implements LimitStore {
   readonly #client: Once<RedisClient>;
-  #own: { disconnect(): void } | undefined = undefined;
+  readonly #calls: Calls;
+  readonly #server: string;
+  readonly #obstacles: readonly Obstacle[];
+  #own: OwnClient | undefined = undefined;
+  /** The last error of the own connection. */
+  #failure: unknown = undefined;
 
   constructor(
     source: string | RedisClient,
     private readonly prefix: string,
   ) {
-    this.#client = new Once(async () => {
-      if (typeof source !== 'string') return source;
-      const { ioredis } = await loadPeers<{ ioredis: typeof IoRedis }>('redisLimits', ['ioredis']);
-      const client = new ioredis.Redis(source, {
-        maxRetriesPerRequest: 1,
-        connectTimeout: 5_000,
-        commandTimeout: 5_000,
-      });
-      // Commands that fail reject their promises. Without a listener, ioredis would print connection errors.
-      client.on('error', () => {});
-      this.#own = client;
-      return client;
-    });
+    this.#client = new Once(async () => (typeof source === 'string' ? this.#open(source) : source));
+    this.#calls = new Calls((error) => this.#explain(error));
+    this.#server = typeof source === 'string' ? `redis at ${placeOf('redis', source, 'source', 6379)}` : nameOf(source);
+    this.#obstacles = obstacles(prefix);
   }
 
-  async take({ limit, key, id, cost, concurrency, rate, per, lease }: PlaceRequest): Promise<number> {
-    const name = this.#name(limit, key);
-    const keys = [`${name}:places`, `${name}:starts`, `${name}:sum`, `${name}:pause`];
+  async take({ cost, concurrency, rate, per, lease, waited, ...place }: PlaceRequest): Promise<number> {
     const rules = [finite(concurrency), finite(rate), per, Math.ceil(lease)];
-    const delay = await (await this.#client.get()).eval(take, keys.length, ...keys, id, cost, ...rules);
+    const delay = await this.#run(take, this.#keys(place), place.id, cost, ...rules, waited, claimTime, claimHold);
     return delay === -1 ? Infinity : Number(delay);
   }
 
-  async release({ limit, key, id }: SharedPlace): Promise<void> {
-    await (await this.#client.get()).eval(release, 1, `${this.#name(limit, key)}:places`, id);
+  async release(place: SharedPlace, refund = 0): Promise<void> {
+    await this.#run(release, this.#keys(place), place.id, refund);
   }
 
   async renew(places: readonly SharedPlace[], lease: number): Promise<void> {
-    const client = await this.#client.get();
-    const byName = new Map<string, string[]>();
-    for (const { limit, key, id } of places) {
-      const name = this.#name(limit, key);
-      const ids = byName.get(name);
-      if (ids === undefined) byName.set(name, [id]);
-      else ids.push(id);
+    const byKey = new Map<string, string[]>();
+    for (const place of places) {
+      const [key] = this.#keys(place) as [string];
+      const ids = byKey.get(key);
+      if (ids === undefined) byKey.set(key, [place.id]);
+      else ids.push(place.id);
     }
-    await Promise.all(
-      [...byName].map(([name, ids]) => client.eval(renew, 1, `${name}:places`, Math.ceil(lease), ...ids)),
-    );
+    await Promise.all([...byKey].map(([key, ids]) => this.#run(renew, [key], Math.ceil(lease), ...ids)));
   }
 
   async pause(limit: string, key: string, milliseconds: number): Promise<void> {
     const most = Math.min(Math.ceil(milliseconds), Number.MAX_SAFE_INTEGER);
-    await (await this.#client.get()).eval(pause, 1, `${this.#name(limit, key)}:pause`, most);
+    const pauseKey = this.#keys({ limit, key, id: '' })[3] as string;
+    await this.#run(pause, [pauseKey], most);
   }
 
   async close(): Promise<void> {
-    await this.#client.made();
+    await this.#calls.close();
     this.#own?.disconnect();
   }
 
@@ -151,10 +130,65 @@ class RedisLimits implements LimitStore {
     await this.close();
   }
 
-  /** Returns the beginning of the keys of a limit. The braces keep all these keys on the same server of a cluster. */
-  #name(limit: string, key: string): string {
-    return `${this.prefix}:{${encodeURIComponent(limit)}:${encodeURIComponent(key)}}`;
+  #run(script: RedisScript, keys: readonly string[], ...args: (string | number)[]): Promise<unknown> {
+    return this.#calls.make(async (late) => {
+      // A connection on which nothing is answered may be half-open.
+      late.addEventListener('abort', () => this.#own?.disconnect(true));
+      const client = await this.#client.get();
+      if ((client as { readonly status?: unknown }).status === 'end') {
+        throw new StoreError(`${this.#server}: the client was closed: close the limits before their client`, true);
+      }
+      return script.run(client, keys, args);
+    });
   }
+
+  async #open(url: string): Promise<RedisClient> {
+    const { ioredis } = await loadPeers<{ ioredis: typeof IoRedis }>('redisLimits', ['ioredis']);
+    // ioredis recognises only lower-case schemes.
+    const client = new ioredis.Redis(
+      url.replace(/^[^:]*/, (scheme) => scheme.toLowerCase()),
+      {
+        maxRetriesPerRequest: 1,
+        connectTimeout: 4_000,
+        // The check needs a right that not every user has. A server that is loading its data refuses commands anyway.
+        enableReadyCheck: false,
+        retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1_000) * (0.5 + Math.random() / 2),
+        // The address of a server that has become a replica will soon lead to another server.
+        reconnectOnError: ({ message }) => message.includes('READONLY'),
+      },
+    );
+    client.on('connect', () => {
+      this.#failure = undefined;
+    });
+    client.on('error', (error) => {
+      this.#failure = error;
+    });
+    this.#own = client;
+    try {
+      // ioredis would continue in database 0 if the server refused the database.
+      if (client.options.db) await client.select(client.options.db);
+      return client;
+    } catch (error) {
+      client.disconnect();
+      throw error;
+    }
+  }
+
+  #explain(error: unknown): StoreError {
+    const isLost = lost.test(String(Object(error).message));
+    return StoreError.from(isLost ? (this.#failure ?? error) : error, this.#server, this.#obstacles);
+  }
+
+  /** Returns the keys of a limit. The braces keep them on one server of a cluster. */
+  #keys({ limit, key }: SharedPlace): readonly string[] {
+    const name = `${this.prefix}:{${encodeURIComponent(limit)}:${encodeURIComponent(key)}}`;
+    return ['places', 'starts', 'sum', 'pause', 'claim'].map((part) => `${name}:${part}`);
+  }
+}
+
+function nameOf(client: RedisClient): string {
+  const { options } = client as { readonly options?: { readonly host?: unknown; readonly port?: unknown } };
+  return options?.host === undefined ? 'redis' : `redis at ${options.host}:${options.port}`;
 }
 
 /** Converts Infinity to 0, which the scripts read as no limit. */

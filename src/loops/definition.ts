@@ -18,9 +18,13 @@
  *   `LoopMetrics` the figures of all lives, `LoopEnd` the end of a life, and `StopReport` the end of the loop.
  */
 
-import type { Limit, LimitOption } from '../kernel/limit.js';
 import type { Orchestrator } from '../kernel/orchestrator.js';
-import type { RetryOptions } from '../kernel/retry.js';
+import type { Limit, LimitOption } from '../kernel/policies/limit.js';
+import type { Policy } from '../kernel/policies/policy.js';
+import type { RetryOptions } from '../kernel/policies/retry.js';
+import type { TimeoutOptions } from '../kernel/policies/timeout.js';
+import type { JsonSchema } from '../shared/json-schema.js';
+import type { StandardSchema } from '../shared/standard-schema.js';
 import type { LoopNodeClass, LoopNodeFunction } from './node.js';
 
 /**
@@ -110,6 +114,9 @@ export type NodeOverflow = Exclude<Overflow, 'drop-oldest'>;
  */
 export type WhenFull = 'wait' | 'drop' | 'fail';
 
+/** Time limits of a node, in milliseconds, as of an action: of each attempt, and of all attempts together. */
+export type LoopTimeout = Pick<TimeoutOptions, 'attempt' | 'total'>;
+
 /**
  * A node of a loop as plain data that can be written as JSON. The implementation is named by `uses` and looked up in
  * the registry of the loop or orchestrator.
@@ -132,10 +139,15 @@ export interface LoopNodeDefinition {
    */
   readonly retry?: number | RetryOptions | null | undefined;
   /**
-   * Time limit of each attempt, in milliseconds. `null` or 0 turns the limit off. Default: the timeout of the
-   * orchestrator.
+   * Time limit of each attempt, in milliseconds, or the limits of each attempt and of all attempts together. `null` or 0
+   * turns the limits off. Default: the timeout of the orchestrator.
    */
-  readonly timeout?: number | null | undefined;
+  readonly timeout?: number | LoopTimeout | null | undefined;
+  /**
+   * Executes each attempt: a policy, such as a circuit breaker, or a list of policies, the outermost first. Not for
+   * definitions as JSON. `null` turns a default off. Default: the policies of the orchestrator.
+   */
+  readonly policy?: Policy | readonly Policy[] | null | undefined;
   /**
    * Limit of how many attempts run at once or start in a time: options for a limit of this node, a `limit()` that nodes
    * and actions share, or the name of one in the registry. `null` turns the limit off. Default: the limit of the
@@ -143,8 +155,8 @@ export interface LoopNodeDefinition {
    */
   readonly limit?: LimitOption<[value: never, data: never]> | string | null | undefined;
   /**
-   * If `none`, only the `retry`, `timeout` and `limit` given here apply. Default: missing values come from the action or the
-   * orchestrator.
+   * If `none`, only the `retry`, `timeout`, `policy` and `limit` given here apply. Default: missing values come from the
+   * action or the orchestrator.
    */
   readonly policies?: 'none' | undefined;
   /** Reaction to a failure of this node. Default: `onError` of the loop. */
@@ -244,6 +256,11 @@ export interface QueueDefinition {
    * reads the queue. Default: `queue`, with a warning if several loops read the queue.
    */
   readonly type?: 'queue' | 'topic' | undefined;
+  /**
+   * Schema of the messages that are pushed from outside of loops: of any library that implements Standard Schema, or a
+   * JSON Schema as plain data. A value that the schema refuses is not pushed. Default: every value is accepted.
+   */
+  readonly schema?: StandardSchema | JsonSchema | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Carrier } from '../kernel/instrumentation.js';
+import type { Carrier } from '../kernel/hooks/instrumentation.js';
 import type { DeadLetter, LoopState, NodeState } from './health.js';
 import type { Message } from './node.js';
 

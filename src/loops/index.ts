@@ -1,6 +1,8 @@
 export { LockedError } from '../shared/directory-lock.js';
+export type { JsonSchema } from '../shared/json-schema.js';
 export type { Logger } from '../shared/logger.js';
 export { MissingPeerError } from '../shared/peers.js';
+export type { StandardSchema } from '../shared/standard-schema.js';
 export type {
   ErrorAction,
   ErrorPolicy,
@@ -12,6 +14,7 @@ export type {
   LoopRegistry,
   LoopRuntime,
   LoopSettings,
+  LoopTimeout,
   MissedTicks,
   ModuleLoop,
   NodeKind,
@@ -96,6 +99,14 @@ export { WorkflowOrchestrator } from './orchestrator/orchestrator.js';
 export type { StopReport } from './orchestrator/stop-report.js';
 export { type Done, done, Idle, idle, Routed, to } from './outcomes.js';
 export { type LoopPlan, type PlannedNode, planOf } from './plan.js';
+export {
+  type QueueGiven,
+  type QueueValue,
+  type QueueWithSchema,
+  queue,
+  type TypedQueue,
+  type TypedQueues,
+} from './queue.js';
 export type { Deliveries } from './queues/queue-store.js';
 export type { DesiredState, LoopStore, Stored } from './store/contracts.js';
 export { lmdbStore } from './store/lmdb.js';

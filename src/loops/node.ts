@@ -1,4 +1,4 @@
-import type { Carrier } from '../kernel/instrumentation.js';
+import type { Carrier } from '../kernel/hooks/instrumentation.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 
 /**

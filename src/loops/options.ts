@@ -1,6 +1,9 @@
-import { readLimit } from '../kernel/limit.js';
-import { policyReaders, readWithoutDefaults } from '../kernel/policy.js';
+import { readLimit } from '../kernel/policies/limit.js';
+import { ofNode, policyReaders, readWithoutDefaults } from '../kernel/policies/policy.js';
 import { ValidationError } from '../shared/errors.js';
+import type { JsonSchema } from '../shared/json-schema.js';
+import { isSchema } from '../shared/schema-check.js';
+import type { StandardSchema } from '../shared/standard-schema.js';
 import {
   aConcurrency,
   aCount,
@@ -20,6 +23,7 @@ import type {
   LoopEdgeDefinition,
   LoopNodeDefinition,
   LoopSettings,
+  LoopTimeout,
   NodeKind,
   QueueDefinition,
   RestartPolicy,
@@ -112,13 +116,19 @@ const aNodeLimit: Reader = (value, field) => {
   return value;
 };
 
-const readNodeFields = anObjectOf<LoopNodeDefinition>({
+const readTimeouts = anObjectOf<LoopTimeout>({ attempt: aLimit, total: aLimit });
+
+const aTimeout: Reader<number | LoopTimeout> = (value, field) =>
+  isPlainObject(value) ? readTimeouts(value, field) : aLimit(value, field);
+
+const nodeFields = anObjectOf<LoopNodeDefinition>({
   id: aName,
   kind: oneOf(...kinds),
   uses: aName,
   options: aValue('a plain object', isPlainObject),
   retry: policyReaders.retry,
-  timeout: orNoLimit(aLimit),
+  timeout: orNoLimit(aTimeout),
+  policy: policyReaders.policy,
   limit: aNodeLimit,
   policies: readWithoutDefaults,
   onError: readErrorPolicy,
@@ -126,6 +136,8 @@ const readNodeFields = anObjectOf<LoopNodeDefinition>({
   overflow: oneOf('block', 'drop-newest', 'fail'),
   whenFull: oneOf('wait', 'drop', 'fail'),
 });
+
+const readNodeFields = ofNode(['fallback', 'fallbackOn', 'share'], nodeFields);
 
 export const readNode: Reader<LoopNodeDefinition> = (value, field) => {
   const node = withNames(readNodeFields(value, field), field, 'id');
@@ -160,9 +172,15 @@ function withNames<Read extends object>(read: Read, field: string, ...names: rea
   return read;
 }
 
+const anySchema: Reader<StandardSchema | JsonSchema> = (value, field) => {
+  if (isSchema(value) || isPlainObject(value)) return value;
+  throw invalid(field, 'a schema that implements Standard Schema, or a JSON Schema (an object)', value);
+};
+
 export const readQueue = anObjectOf<QueueDefinition>({
   capacity: aCapacity,
   overflow: oneOf('block', 'drop-oldest', 'drop-newest', 'fail'),
   maxDeliveries: aCapacity,
   type: oneOf('queue', 'topic'),
+  schema: anySchema,
 });

@@ -28,7 +28,10 @@ export class Routed<Value = unknown> {
  * @example
  * blocking('check', (order) => (order.total > 1_000 ? to('review', order) : to('ship', order)))
  */
-export function to<Value>(target: string | readonly string[] = [], value?: Value): Routed<Value | undefined> {
+export function to<Value = undefined>(
+  target: string | readonly string[] = [],
+  value?: Value,
+): Routed<Value | undefined> {
   return new Routed(typeof target === 'string' ? [target] : target, value);
 }
 

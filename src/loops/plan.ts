@@ -1,5 +1,5 @@
-import { AnyLimit, type Limit, readLimit } from '../kernel/limit.js';
 import type { Orchestrator } from '../kernel/orchestrator.js';
+import { AnyLimit, type Limit, readLimit } from '../kernel/policies/limit.js';
 import { aName, anObjectOf, aValue } from '../shared/validate.js';
 import type {
   ErrorPolicy,

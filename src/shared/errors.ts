@@ -69,7 +69,7 @@ export function textOf(value: unknown): string {
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   try {
-    return String(Object.getPrototypeOf(Object(value))?.constructor?.name ?? typeof value);
+    return String(Object.getPrototypeOf(Object(value))?.constructor?.name || typeof value);
   } catch {
     return typeof value;
   }

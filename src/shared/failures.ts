@@ -87,13 +87,13 @@ function first(count: number, failures: Iterable<Failure>): Failure[] {
 }
 
 function dataOf(reason: unknown): object {
-  const { code } = fieldsOf(reason);
+  const code = fieldOf(reason, 'code');
   const hasCode = typeof code === 'string' || typeof code === 'number';
   return { name: nameOf(reason), message: textOf(reason), ...(hasCode ? { code } : {}) };
 }
 
 function nameOf(reason: unknown): string {
-  const { name } = fieldsOf(reason);
+  const name = fieldOf(reason, 'name');
   return typeof name === 'string' && name !== '' ? shortened(name) : typeof reason;
 }
 
@@ -102,10 +102,9 @@ function textOf(reason: unknown): string {
   const texts: string[] = [];
   let at: unknown = reason;
   for (let depth = 0; depth < mostCauses && at !== undefined && at !== null; depth++) {
-    const { message, code, cause } = fieldsOf(at);
-    const text = [message, code].find((part) => typeof part === 'string' && part !== '');
+    const text = [fieldOf(at, 'message'), fieldOf(at, 'code')].find((part) => typeof part === 'string' && part !== '');
     if (text !== undefined && !texts.some((other) => other.includes(text as string))) texts.push(text as string);
-    at = cause;
+    at = fieldOf(at, 'cause');
   }
   return shortened(texts.join(': ') || nameOf(reason));
 }
@@ -121,19 +120,16 @@ function shortened(text: string): string {
 }
 
 function framesOf(reason: unknown): string[] {
-  const { stack } = fieldsOf(reason);
+  const stack = fieldOf(reason, 'stack');
   const lines = typeof stack === 'string' ? stack.split('\n') : [];
   return lines.filter((line) => /^\s+at /.test(line)).slice(0, mostFrames);
 }
 
-type Fields = Readonly<Partial<Record<'name' | 'message' | 'code' | 'cause' | 'stack', unknown>>>;
-
-/** Reads the fields of a thrown value. Any value may be thrown, including one that throws when it is read. */
-function fieldsOf(thrown: unknown): Fields {
+/** Reads a field of a thrown value. Any value may be thrown; a field that throws when it is read is `undefined`. */
+export function fieldOf(thrown: unknown, name: string): unknown {
   try {
-    const { name, message, code, cause, stack } = Object(thrown) as Fields;
-    return { name, message, code, cause, stack };
+    return (Object(thrown) as Readonly<Record<string, unknown>>)[name];
   } catch {
-    return {};
+    return undefined;
   }
 }

@@ -32,11 +32,6 @@ export function callAfter(milliseconds: number, work: () => void): LongTimer {
   }, work);
 }
 
-/** Calls `work` once, as soon as the wall clock has reached `time`, in epoch milliseconds. Infinity means never. */
-export function callAt(time: number, work: () => void): LongTimer {
-  return new Timer(() => time - Date.now(), work);
-}
-
 class Timer implements LongTimer {
   #timer: NodeJS.Timeout | undefined = undefined;
   #isUnref = false;
@@ -75,7 +70,10 @@ class Timer implements LongTimer {
   }
 }
 
-/** Returns the delay of the next timer in whole milliseconds. Rounds up, because Node truncates fractions. */
+/**
+ * Returns the delay of the next timer in whole milliseconds. Rounds up, because Node truncates fractions. Never negative,
+ * because runtimes warn of that.
+ */
 function chunkOf(left: number): number {
-  return Math.min(Math.ceil(left), longestLook);
+  return Math.min(Math.max(0, Math.ceil(left)), longestLook);
 }

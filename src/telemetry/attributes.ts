@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { GroupRecord, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import type { NodeData } from '../loops/index.js';
 import { errorTypeOf, messageOf } from './errors.js';
-import { nodeDataOf } from './node-data.js';
 
 /**
  * Span attributes of records. Their names follow the semantic conventions if these define a name, and otherwise start
@@ -10,18 +10,24 @@ import { nodeDataOf } from './node-data.js';
 
 type AnyRecord = Pick<ProcessRecord, 'status' | 'error'>;
 
-export function ofProcess({ id, name }: ProcessRecord): Attributes {
-  return { 'orchestrator.kind': 'process', 'orchestrator.process.id': id, 'orchestrator.process.name': name };
+export function ofProcess({ id, name, life }: ProcessRecord): Attributes {
+  const attributes: Attributes = {
+    'orchestrator.kind': 'process',
+    'orchestrator.process.id': id,
+    'orchestrator.process.name': name,
+  };
+  if (life !== undefined) attributes['orchestrator.process.life'] = life;
+  return attributes;
 }
 
-export function ofTask(record: TaskRecord): Attributes {
+/** @param data - the data that the task has received, if it is a call of a loop's node */
+export function ofTask(record: TaskRecord, data: NodeData | undefined): Attributes {
   const attributes: Attributes = {
     'orchestrator.kind': 'task',
     'orchestrator.process.id': record.processId,
     'orchestrator.task.name': record.name,
     'orchestrator.task.number': record.number,
   };
-  const data = nodeDataOf(record);
   if (data === undefined) return attributes;
   attributes['orchestrator.loop.id'] = data.loopId;
   attributes['orchestrator.loop.iteration'] = data.iteration;
@@ -49,9 +55,15 @@ export function ofGroup({ kind, processId, name, total }: GroupRecord): Attribut
 }
 
 /** Attributes of the outcome. */
-export function ofEnd({ status, error }: AnyRecord): Attributes {
+function ofEnd({ status, error }: AnyRecord): Attributes {
   const attributes: Attributes = { 'orchestrator.status': status };
   if (status === 'failed') attributes['error.type'] = errorTypeOf(error);
+  return attributes;
+}
+
+export function ofProcessEnd(record: ProcessRecord): Attributes {
+  const attributes = ofEnd(record);
+  if (record.replayed > 0) attributes['orchestrator.process.replayed'] = record.replayed;
   return attributes;
 }
 

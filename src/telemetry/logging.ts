@@ -115,8 +115,13 @@ function listen<Record extends object>(name: string, lines: Lines<Record>): () =
 }
 
 function processLines(write: Write): Lines<ProcessRecord> {
-  const detailsOf = ({ id, parentId, name }: ProcessRecord) =>
-    parentId === undefined ? { processId: id, process: name } : { processId: id, parentId, process: name };
+  const detailsOf = ({ id, parentId, name, life, replayed }: ProcessRecord) => ({
+    processId: id,
+    ...(parentId !== undefined && { parentId }),
+    process: name,
+    ...(life !== undefined && { life }),
+    ...(replayed > 0 && { replayed }),
+  });
   return {
     begin: (record) => write('begin', detailsOf(record), `process ${record.name} begins`),
     end: (record) => writeEnd(write, `process ${record.name}`, detailsOf(record), record, record.totalDuration),

@@ -3,6 +3,8 @@ import type { RunEndEvent } from '../flow/index.js';
 import type { Instrumentation, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
 import { errorTypeOf } from './errors.js';
 import type { Instruments } from './instruments.js';
+import { quietly } from './quietly.js';
+import type { Series } from './series.js';
 
 /** The instrumentation and the event handlers that record metrics. */
 export interface Metering extends Instrumentation {
@@ -17,47 +19,39 @@ export interface Metering extends Instrumentation {
  * @param instruments - returns the current instruments, because a program may set up its SDK later
  */
 export function metering(instruments: () => Instruments): Metering {
-  const processes = new OpenProcesses();
-
-  const taskAttributes = ({ name, processId }: Pick<TaskRecord, 'name' | 'processId'>): Attributes => {
-    const process = processes.nameOf(processId);
-    return process === undefined
-      ? { 'orchestrator.task.name': name }
-      : { 'orchestrator.task.name': name, 'orchestrator.process.name': process };
-  };
-
+  const open = new OpenProcesses();
   return {
     process: (record, work) => {
-      const { activeProcesses, processDuration, processFailures } = instruments();
-      const attributes = { 'orchestrator.process.name': record.name };
-      activeProcesses.add(1, attributes);
-      processes.begin(record);
+      const { processes, processDuration, processFailures } = instruments();
+      const series = processes.of(record.name);
+      series.running.count++;
+      open.begin(record);
       const end = () => {
-        processes.end(record);
-        activeProcesses.add(-1, attributes);
-        const ended = { ...attributes, ...endOf(record) };
+        open.end(record);
+        series.running.count--;
+        const ended = endOf(record, series);
         processDuration.record(record.totalDuration / 1000, ended);
         if (record.status === 'failed') processFailures.add(1, ended);
       };
-      return work().then(end, end);
+      settle(work(), end);
     },
     task: (record, work) => {
-      const { activeTasks, taskAttempts, taskDuration, taskFailures } = instruments();
-      const attributes = taskAttributes(record);
-      activeTasks.add(1, attributes);
+      const { tasks, taskAttempts, taskDuration, taskFailures } = instruments();
+      const series = tasks.of(record.name, open.nameOf(record.processId));
+      series.running.count++;
       const end = () => {
-        activeTasks.add(-1, attributes);
-        const ended: Attributes = { ...attributes, ...endOf(record) };
-        if (record.isRetried) ended['orchestrator.status'] = 'retried';
+        series.running.count--;
+        const ended = record.isRetried ? retried(record, series) : endOf(record, series);
         taskDuration.record(record.duration / 1000, ended);
-        taskAttempts.add(record.attempts, attributes);
+        taskAttempts.add(record.attempts, series.attributes);
         if (record.status === 'failed' && !record.isRetried) taskFailures.add(1, ended);
       };
-      return work().then(end, end);
+      settle(work(), end);
     },
-    onRetry: (event) => {
-      const attributes = { ...taskAttributes(event), 'error.type': errorTypeOf(event.error) };
-      instruments().taskRetries.add(1, attributes);
+    onRetry: ({ name, processId, error }) => {
+      const { tasks, taskRetries } = instruments();
+      const { attributes } = tasks.of(name, open.nameOf(processId));
+      taskRetries.add(1, { ...attributes, 'error.type': errorTypeOf(error) });
     },
     onRunEnd: ({ workflow, status, duration }) => {
       const { runsEnded, runDuration } = instruments();
@@ -91,7 +85,18 @@ class OpenProcesses {
   }
 }
 
-function endOf({ status, error }: Pick<ProcessRecord, 'status' | 'error'>): Attributes {
-  if (status !== 'failed') return { 'orchestrator.status': status };
-  return { 'orchestrator.status': status, 'error.type': errorTypeOf(error) };
+/** Calls `end` when the work has settled, and ignores errors of the meter. */
+function settle(work: Promise<unknown>, end: () => void): void {
+  const settled = () => quietly(end);
+  work.then(settled, settled);
+}
+
+function endOf({ status, error }: Pick<ProcessRecord, 'status' | 'error'>, { attributes, completed }: Series) {
+  if (status === 'completed') return completed;
+  if (status !== 'failed') return { ...attributes, 'orchestrator.status': status };
+  return { ...attributes, 'orchestrator.status': status, 'error.type': errorTypeOf(error) };
+}
+
+function retried(record: TaskRecord, series: Series): Attributes {
+  return { ...endOf(record, series), 'orchestrator.status': 'retried' };
 }

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Meter, MeterProvider } from '@opentelemetry/api';
+import type { LifeBeginEvent } from '../durable/index.js';
 import type { RunEndEvent } from '../flow/index.js';
 import { instrument, type TaskRetryEvent } from '../index.js';
 import { scope } from './api.js';
@@ -32,7 +33,7 @@ export class Meters {
     const provider = this.provider();
     if (this.#instruments === undefined || provider !== this.#provider) {
       this.#provider = provider;
-      this.#instruments = instrumentsOf(this.meter);
+      this.#instruments = instrumentsOf(provider);
     }
     return this.#instruments;
   }
@@ -54,6 +55,15 @@ export function listenToRetries(onRetry: (event: TaskRetryEvent) => void): () =>
  */
 export function listenToRunEnds(onRunEnd: (event: RunEndEvent) => void): () => void {
   return listen('orchestrator:run:end', onRunEnd);
+}
+
+/**
+ * Subscribes to the lives of durable runs.
+ *
+ * @returns a function that unsubscribes
+ */
+export function listenToLives(onLife: (event: LifeBeginEvent) => void): () => void {
+  return listen('orchestrator:life:begin', onLife);
 }
 
 function listen<Event>(channel: string, onEvent: (event: Event) => void): () => void {

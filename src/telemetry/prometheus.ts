@@ -105,7 +105,7 @@ const peerNames = [
  *
  * @example
  * const endpoint = await prometheusEndpoint({ port: 9464 });
- * endpoint.observe(orchestrator);
+ * endpoint.observe(workflow);
  */
 export function prometheusEndpoint(options: MountedPrometheusOptions): Promise<MountedPrometheusEndpoint>;
 export function prometheusEndpoint(options?: PrometheusOptions): Promise<PrometheusEndpoint>;

@@ -1,7 +1,7 @@
 import { instrument } from '../index.js';
 import { aBoolean, aFunction, anObjectOf, aValue } from '../shared/validate.js';
 import { type Api, loadApi, scope } from './api.js';
-import { listenToRetries, listenToRunEnds, Meters, together } from './meters.js';
+import { listenToLives, listenToRetries, listenToRunEnds, Meters, together } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';
 import type { MeterProvider, TracerProvider } from './open-telemetry.js';
 import { shared } from './shared.js';
@@ -107,6 +107,10 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
 }
 
 function startTracing(api: Api, provider: TracerProvider, attributes: Describe | undefined): () => void {
-  const { onRetry, onRunEnd, ...around } = tracing(api, provider.getTracer(scope.name, scope.version), attributes);
-  return together(instrument(around), listenToRetries(onRetry), listenToRunEnds(onRunEnd));
+  const { onRetry, onRunEnd, onLife, ...around } = tracing(
+    api,
+    provider.getTracer(scope.name, scope.version),
+    attributes,
+  );
+  return together(instrument(around), listenToRetries(onRetry), listenToRunEnds(onRunEnd), listenToLives(onLife));
 }

@@ -1,11 +1,13 @@
-import type { Context, Link, Span, Tracer } from '@opentelemetry/api';
+import type { Context, Link, Span, SpanOptions, Tracer } from '@opentelemetry/api';
+import type { LifeBeginEvent } from '../durable/index.js';
 import type { RunEndEvent } from '../flow/index.js';
 import type { Carrier, GroupRecord, Instrumentation, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
 import type { Api } from './api.js';
-import { ofEnd, ofGroup, ofGroupEnd, ofProcess, ofRetry, ofTask, ofTaskEnd } from './attributes.js';
+import { ofGroup, ofGroupEnd, ofProcess, ofProcessEnd, ofRetry, ofTask, ofTaskEnd } from './attributes.js';
 import { cut, exceptionOf, messageOf } from './errors.js';
 import { nodeDataOf } from './node-data.js';
 import type { Attributes } from './open-telemetry.js';
+import { WorkContexts } from './work-context.js';
 
 type AnyRecord = ProcessRecord | TaskRecord | GroupRecord;
 
@@ -34,12 +36,8 @@ export interface Tracing extends Instrumentation {
   onRetry(event: TaskRetryEvent): void;
   /** Adds the outcome of a fleet's run to the span of the process that ended the run. */
   onRunEnd(event: RunEndEvent): void;
-}
-
-/** An open span and its record. */
-interface Open<Record> {
-  readonly span: Span;
-  readonly record: Record;
+  /** Links the span of a durable run to the span of the run's life before. Called in the context of the process. */
+  onLife(event: LifeBeginEvent): void;
 }
 
 /**
@@ -48,28 +46,26 @@ interface Open<Record> {
  */
 export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined): Tracing {
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
-  const openTask = api.createContextKey('orchestrator.task');
-  const openProcess = api.createContextKey('orchestrator.process');
+  const contexts = new WorkContexts(api);
   const recorded = new Recorded();
   const arrivedWith = api.createContextKey('orchestrator.carrier');
 
   return {
     process: (record, work) => {
-      const span = tracer.startSpan(record.name, { attributes: ofProcess(record) });
-      const inside = trace.setSpan(context.active(), span).setValue(openProcess, { span, record });
-      return settle('process', record, span, context.with(inside, work), ofEnd);
+      const parent = context.active();
+      const span = tracer.startSpan(record.name, { attributes: ofProcess(record) }, parent);
+      settle('process', record, span, context.with(contexts.ofProcess(parent, span, record), work), ofProcessEnd);
     },
     task: (record, work) => {
       const parent = context.active();
       const span = tracer.startSpan(record.name, taskOptions(record, parent), parent);
-      const inside = trace.setSpan(parent, span).setValue(openTask, { span, record });
-      return settle('task', record, span, context.with(inside, work), ofTaskEnd);
+      settle('task', record, span, context.with(contexts.ofTask(parent, span, record), work), ofTaskEnd);
     },
     group: (record, work) => {
       const hasItems = record.kind === 'map' || record.kind === 'each';
       const name = hasItems ? `${record.kind} ${record.name}` : record.name;
       const span = tracer.startSpan(name, { attributes: ofGroup(record) });
-      return settle('group', record, span, inSpan(span, work), ofGroupEnd);
+      settle('group', record, span, context.with(trace.setSpan(context.active(), span), work), ofGroupEnd);
     },
     capture: () => {
       const carrier: Record<string, string> = {};
@@ -81,34 +77,34 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
       return context.with(arrived, work);
     },
     onRetry: (event) => {
-      const open = context.active().getValue(openTask) as Open<TaskRecord> | undefined;
+      const open = contexts.taskOf(context.active());
       if (open?.record.processId !== event.processId || open.record.number !== event.number) return;
       if (open.span.isRecording()) open.span.addEvent('orchestrator.task.retry', ofRetry(event));
     },
     onRunEnd: ({ runId, status, error = status }) => {
-      const open = context.active().getValue(openProcess) as Open<ProcessRecord> | undefined;
+      const open = contexts.processOf(context.active());
       if (open?.record.id !== runId || !open.span.isRecording()) return;
       open.span.setAttribute('orchestrator.run.status', status);
       if (status === 'failed') open.span.setStatus({ code: SpanStatusCode.ERROR, message: cut(error) });
     },
+    onLife: ({ former }) => {
+      trace.getActiveSpan()?.addLinks(linkTo(former));
+    },
   };
-
-  function inSpan<Result>(span: Span, work: () => Result): Result {
-    return context.with(trace.setSpan(context.active(), span), work);
-  }
 
   /**
    * Returns the options of a task's span. A task that handles messages is a consumer. If there are several messages,
    * the span belongs to the trace of one message and links to the traces of the other messages.
    */
-  function taskOptions(record: TaskRecord, parent: Context) {
-    const attributes = ofTask(record);
+  function taskOptions(record: TaskRecord, parent: Context): SpanOptions {
+    const data = nodeDataOf(record);
+    const attributes = ofTask(record, data);
+    if (data === undefined) return { attributes };
     const carrier = parent.getValue(arrivedWith) as Carrier | undefined;
-    const messages = nodeDataOf(record)?.messages ?? [];
-    if (!messages.some((message) => message.carrier === carrier && carrier !== undefined)) return { attributes };
+    if (!data.messages.some((message) => message.carrier === carrier && carrier !== undefined)) return { attributes };
     attributes['messaging.operation.name'] = 'process';
     attributes['messaging.operation.type'] = 'process';
-    const others = messages.filter((message) => message.carrier !== carrier);
+    const others = data.messages.filter((message) => message.carrier !== carrier);
     return { attributes, kind: SpanKind.CONSUMER, links: others.flatMap((message) => linkTo(message.carrier)) };
   }
 
@@ -118,22 +114,33 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
     return context === undefined ? [] : [{ context }];
   }
 
-  /** Ends the span when the work has settled. */
+  /** Ends the span when the work has settled. Errors of the user's function and of the SDK are ignored. */
   function settle<Record extends AnyRecord>(
     kind: Kind,
     record: Record,
     span: Span,
     pending: Promise<unknown>,
     attributesOf: (record: Record) => Attributes,
-  ): Promise<void> {
-    const end = () => {
+  ): void {
+    const settled = () => {
       try {
-        if (span.isRecording()) tell(kind, record, span, attributesOf(record));
-      } finally {
-        span.end();
-      }
+        end(kind, record, span, attributesOf);
+      } catch {}
     };
-    return pending.then(end, end);
+    pending.then(settled, settled);
+  }
+
+  function end<Record extends AnyRecord>(
+    kind: Kind,
+    record: Record,
+    span: Span,
+    attributesOf: (record: Record) => Attributes,
+  ): void {
+    try {
+      if (span.isRecording()) tell(kind, record, span, attributesOf(record));
+    } finally {
+      span.end();
+    }
   }
 
   function tell(kind: Kind, record: AnyRecord, span: Span, attributes: Attributes): void {

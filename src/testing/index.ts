@@ -1,2 +1,2 @@
 export { type RecordedTask, type Recording, record } from './record.js';
-export { type Fake, type Stub, stub } from './stub.js';
+export { type Fake, type Stub, type StubOptions, stub } from './stub.js';

@@ -1,4 +1,4 @@
-import type { Status, TaskCompletionEvent } from '../kernel/events.js';
+import type { Status, TaskCompletionEvent } from '../kernel/hooks/events.js';
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import { anOrchestrator } from '../kernel/origin.js';
 

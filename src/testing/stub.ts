@@ -1,9 +1,10 @@
-import { sourceOf } from '../kernel/action.js';
+import { anonymous, sourceOf } from '../kernel/actions/action.js';
 import { Orchestrator } from '../kernel/orchestrator.js';
 import { originOf } from '../kernel/origin.js';
-import type { Core } from '../kernel/process.js';
+import { type Core, mostNames } from '../kernel/scope/process.js';
+import { closestTo } from '../shared/closest.js';
 import { ValidationError } from '../shared/errors.js';
-import { type AnyFunction, aFunction, invalid, isPlainObject } from '../shared/validate.js';
+import { type AnyFunction, aBoolean, aFunction, anObjectOf, invalid, isPlainObject } from '../shared/validate.js';
 
 /**
  * A function that can replace the function of an action. The fake receives the arguments of the action, and returns the
@@ -25,12 +26,24 @@ export interface Stub {
   [Symbol.dispose](): void;
 }
 
+/** Options of `stub` with an orchestrator. */
+export interface StubOptions {
+  /**
+   * If true, names without an action are accepted, for actions that are defined later. Default: false, such a name is
+   * refused.
+   */
+  readonly allowUnknown?: boolean | undefined;
+}
+
+const readStubOptions = anObjectOf<StubOptions>({ allowUnknown: aBoolean });
+
 type NotAFunction<Target> = Target extends (...args: never[]) => unknown ? never : unknown;
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every function
 type AnyFake = (...args: any[]) => unknown;
 
-type Layer = ReadonlyMap<string, AnyFunction>;
+/** Fakes by the names of their actions, with the field in which each was given. */
+type Layer = ReadonlyMap<string, { readonly fake: AnyFunction; readonly field: string }>;
 
 /** Stubs in force, by orchestrator. Later layers take precedence. */
 const layers = new WeakMap<Core, readonly Layer[]>();
@@ -38,21 +51,24 @@ const layers = new WeakMap<Core, readonly Layer[]>();
 /**
  * Replaces the functions of actions by fakes. Policies, hooks and middleware apply to a fake as they do to the
  * function, and each attempt calls the fake. Stubs apply to running tasks from their next attempt on, and to actions
- * used as nodes of flows and loops.
+ * used as nodes of flows and loops. Results that `share` has kept are forgotten when a stub is set and when it is
+ * removed.
  *
- * Actions are found by their names, so a stub also applies to copies made by `withOptions`, and to actions that are
- * defined later. An orchestrator does not know its actions, so a name without an action has no effect. If `target` is
- * an action or an object of actions, names and types are checked.
+ * Actions are found by their names, so a stub also applies to copies made by `withOptions`, and to actions of that name
+ * that are defined later. For an orchestrator, the names are checked, as long as it has fewer than 1000 actions with
+ * different names. For an action or an object of actions, the types of the fakes are checked, too.
  *
  * @param target - an orchestrator, an object of actions (such as `orchestrator.actions` returns), or a single action
  * @param fakes - the functions that replace those of the actions, by name or key; for a single action, one function
- * @throws {ValidationError} if a fake is not a function, or has no action among the given actions
+ * @param options - for an orchestrator: `allowUnknown` accepts names without an action
+ * @throws {ValidationError} if a fake is not a function, if there is no action of its name, or if different fakes are
+ *   for actions with the same name
  * @example
  * using stubs = stub(orchestrator, { fetchUser: async (id: string) => ({ id, name: 'Ada' }) });
  * expect(await greet('42')).toBe('Hello Ada');
  */
 // biome-ignore lint/suspicious/noExplicitAny: an orchestrator may have any state
-export function stub(target: Orchestrator<any>, fakes: Readonly<Record<string, AnyFake>>): Stub;
+export function stub(target: Orchestrator<any>, fakes: Readonly<Record<string, AnyFake>>, options?: StubOptions): Stub;
 export function stub<Action extends (...args: never[]) => PromiseLike<unknown>>(
   target: Action,
   fake: Fake<NoInfer<Action>>,
@@ -61,8 +77,8 @@ export function stub<Actions extends object>(
   target: Actions & NotAFunction<Actions>,
   fakes: { readonly [Key in keyof Actions]?: Fake<NoInfer<Actions>[Key]> },
 ): Stub;
-export function stub(target: unknown, fakes: unknown): Stub {
-  const stubs = [...stubsOf(target, fakes)];
+export function stub(target: unknown, fakes: unknown, options: unknown = {}): Stub {
+  const stubs = [...stubsOf(target, fakes, readStubOptions(options))];
   const restore = stubs.map(([core, layer]) => put(core, layer));
   const restoreAll = () => {
     for (const remove of restore) remove();
@@ -71,11 +87,14 @@ export function stub(target: unknown, fakes: unknown): Stub {
 }
 
 /** Returns the layers created from the fakes, by orchestrator. */
-function stubsOf(target: unknown, fakes: unknown): Map<Core, Map<string, AnyFunction>> {
-  const stubs = new Map<Core, Map<string, AnyFunction>>();
-  const add = (core: Core, name: string, fake: unknown, field: string) => {
-    const layer = stubs.get(core) ?? new Map();
-    stubs.set(core, layer.set(name, aFunction(fake, field)));
+function stubsOf(target: unknown, fakes: unknown, { allowUnknown = false }: StubOptions): Map<Core, Layer> {
+  const stubs = new Map<Core, Layer>();
+  const add = (core: Core, name: string, given: unknown, field: string) => {
+    const fake = aFunction(given, field);
+    const layer = stubs.get(core);
+    const other = layer?.get(name);
+    if (other !== undefined && other.fake !== fake) throw sameName(name, other.field, field);
+    stubs.set(core, new Map([...(layer ?? []), [name, { fake, field }]]));
   };
   if (typeof target === 'function') {
     const { core, name } = actionOf(target as AnyFunction, 'target');
@@ -85,11 +104,26 @@ function stubsOf(target: unknown, fakes: unknown): Map<Core, Map<string, AnyFunc
   if (!isPlainObject(fakes)) throw invalid('fakes', 'an object of functions', fakes);
   const origin = target instanceof Orchestrator ? originOf(target) : undefined;
   for (const [key, fake] of Object.entries(fakes)) {
+    if (origin !== undefined && !allowUnknown) checkName(origin.core, key);
     const { core, name } =
       origin === undefined ? actionOf(memberOf(target, key), `target.${key}`) : { core: origin.core, name: key };
     add(core, name, fake, `fakes.${key}`);
   }
   return stubs;
+}
+
+function sameName(name: string, one: string, other: string): ValidationError {
+  return new ValidationError(
+    `${one} and ${other} replace actions that are both named "${name}", and stubs find actions by name: give the actions different names`,
+  );
+}
+
+/** Throws if an orchestrator has no action of a name. Accepts all names if the orchestrator has too many to know all. */
+function checkName({ names }: Core, name: string): void {
+  if (names.has(name) || names.size >= mostNames) return;
+  const closest = closestTo(name, names);
+  const advice = `${closest === undefined ? '' : `did you mean "${closest}"? If not, `}define the action first`;
+  throw new ValidationError(`fakes.${name} is not the name of an action: ${advice}, or give { allowUnknown: true }`);
 }
 
 function memberOf(target: unknown, key: string): AnyFunction {
@@ -102,7 +136,7 @@ function memberOf(target: unknown, key: string): AnyFunction {
 function actionOf(action: AnyFunction, field: string): { readonly core: Core; readonly name: string } {
   const source = typeof action === 'function' ? sourceOf(action) : undefined;
   if (source === undefined) throw invalid(field, 'an action', action);
-  if (source.name === 'anonymous') {
+  if (source.name === anonymous) {
     throw new ValidationError(`${field} has no name that a stub could find it by: give the action a name`);
   }
   return source;
@@ -110,10 +144,16 @@ function actionOf(action: AnyFunction, field: string): { readonly core: Core; re
 
 /** Puts a layer into force, and returns a function that removes the layer. */
 function put(core: Core, layer: Layer): () => void {
-  const use = (inForce: readonly Layer[]) => {
-    layers.set(core, inForce);
-    core.stubs = inForce.length === 0 ? undefined : new Map(inForce.flatMap((each) => [...each]));
+  const inForce = () => layers.get(core) ?? [];
+  const use = (next: readonly Layer[]) => {
+    layers.set(core, next);
+    const changes = new Map(core.stubs?.changes);
+    for (const name of layer.keys()) changes.set(name, (changes.get(name) ?? 0) + 1);
+    const fakes = next.flatMap((each) => [...each].map(([name, { fake }]) => [name, fake] as const));
+    core.stubs = { fakes: new Map(fakes), changes };
   };
-  use([...(layers.get(core) ?? []), layer]);
-  return () => use((layers.get(core) ?? []).filter((other) => other !== layer));
+  use([...inForce(), layer]);
+  return () => {
+    if (inForce().includes(layer)) use(inForce().filter((other) => other !== layer));
+  };
 }

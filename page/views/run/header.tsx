@@ -46,10 +46,10 @@ export function RunHeader({ detail, onChanged }: RunHeaderProps) {
   );
 }
 
-function Actions({ detail: { run, awaiting }, onChanged }: RunHeaderProps) {
+function Actions({ detail: { run, awaiting, expects }, onChanged }: RunHeaderProps) {
   const hasActions = useStore(overview, (known) => known?.hasActions ?? false);
   if (!hasActions) return null;
-  const signal = () => openDialog({ kind: 'signal', runId: run.runId, awaiting, after: onChanged });
+  const signal = () => openDialog({ kind: 'signal', runId: run.runId, awaiting, expects, after: onChanged });
   return (
     <div class="actions">
       {awaiting.length > 0 && (

@@ -127,7 +127,7 @@ function sectionOf(command: Command): string {
     examples.length === 0
       ? undefined
       : `\`\`\`bash\n${examples.map(([line, what]) => `# ${what}\n${line}`).join('\n')}\n\`\`\``,
-    json === undefined ? undefined : `With \`--json\`:\n\n\`\`\`ts\n${json}\n\`\`\``,
+    json === undefined ? undefined : `With \`--json\`:\n\n\`\`\`text\n${json}\n\`\`\``,
   ];
   return parts.filter((part) => part !== undefined && part !== '').join('\n\n');
 }

@@ -1,4 +1,5 @@
 import { DistributedOrchestrator, type Engine } from '../../distributed/index.js';
+import { CliError, exitCodes } from '../exit-codes.js';
 import type { Session } from '../session.js';
 import { type FoundConfig, findConfig } from './config.js';
 import { chooseEngine, type EngineFlags } from './engine.js';
@@ -26,4 +27,20 @@ export async function withFleet<Result>(
     await orchestrator.close();
     await engine.close();
   }
+}
+
+/**
+ * Returns a function for the errors of shards that do not answer. The command writes what the others have, and then
+ * fails.
+ */
+export function incompleteOf(session: Session): (error: Error) => void {
+  return (cause) => {
+    session.failure ??= new CliError(
+      'the output is incomplete, because a shard does not answer',
+      exitCodes.unreachable,
+      {
+        cause,
+      },
+    );
+  };
 }

@@ -1,14 +1,9 @@
-import type { Command } from 'commander';
 import { redactorOf as dashboardRedactor } from '../../dashboard/redaction/index.js';
 import { plainData } from '../output/json.js';
 import type { FoundConfig } from './config.js';
 
 export interface RevealFlags {
   readonly reveal?: boolean | undefined;
-}
-
-export function withReveal(command: Command): Command {
-  return command.option('--reveal', 'show secrets as well: values of password, token, apiKey, …, also in messages');
 }
 
 /** Removes secrets from the data of runs, as the dashboard does. */

@@ -1,8 +1,6 @@
-import type { Command } from 'commander';
 import { type ServedDashboard, serveDashboard } from '../../dashboard/index.js';
 import type { DistributedOrchestrator } from '../../distributed/index.js';
 import type { WorkflowOrchestrator } from '../../loops/index.js';
-import { whole } from '../command.js';
 import type { Session } from '../session.js';
 import type { CommandLog } from './command-log.js';
 import type { FoundConfig } from './config.js';
@@ -15,18 +13,6 @@ export interface ServeFlags {
   readonly token?: string | undefined;
   readonly readOnly?: boolean | undefined;
   readonly json?: boolean | undefined;
-}
-
-export function withServing(command: Command): Command {
-  return command
-    .option('--port <port>', 'port of the dashboard; 0 for any free port (default: 4300)', whole(0, 65_535))
-    .option('--host <address>', 'address to listen on (default: 127.0.0.1; on others, reading needs the token as well)')
-    .option('--title <text>', 'title of the dashboard')
-    .option(
-      '--token <token>',
-      'token for changing requests (default: ORCHESTRATOR_TOKEN, which process lists do not show, or a random token)',
-    )
-    .option('--read-only', 'allow no changes');
 }
 
 interface Served {

@@ -1,4 +1,4 @@
-import type { RunMetrics, RunStatus, WorkerHealth } from '../../distributed/index.js';
+import type { RunMetrics, RunStatus, SignalOutcome, WorkerHealth } from '../../distributed/index.js';
 import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../../loops/index.js';
 
 /**
@@ -51,6 +51,8 @@ export interface Overview {
     readonly runs: Readonly<Record<RunStatus, number>>;
     readonly queue: { readonly waiting: number; readonly delayed: number; readonly active: number };
     readonly workers: { readonly alive: number; readonly silent: number };
+    /** For each shard that does not answer, its error. All lists and counts lack its runs and workers. */
+    readonly missing?: readonly string[];
   };
   readonly loops?: {
     readonly status: WorkflowHealth['status'];
@@ -189,6 +191,16 @@ export interface RunDetail {
   readonly metrics?: Omit<RunMetrics, 'steps'>;
   /** Names of the events that the run waits for and that can be signalled. */
   readonly awaiting: readonly string[];
+  /**
+   * The payloads that the events in `awaiting` expect, by event, in the notation of TypeScript: `{ by: string }`. Events
+   * without a schema are left out. Missing if there are none.
+   */
+  readonly expects?: Readonly<Record<string, string>>;
+}
+
+/** The answer to a signal. */
+export interface SignalAnswer {
+  readonly outcome: SignalOutcome;
 }
 
 export interface EventView {

@@ -17,6 +17,7 @@ export type {
   RunDetail,
   RunSummary,
   RunsPage,
+  SignalAnswer,
   StreamEvents,
   ValueView,
   WorkerView,

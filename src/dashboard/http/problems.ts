@@ -1,45 +1,24 @@
-import {
-  EngineError,
-  PayloadError,
-  RunExistsError,
-  RunNotFoundError,
-  RunStateError,
-  WorkerAliveError,
-  WorkflowNotFoundError,
-} from '../../distributed/index.js';
-import { SerializationError } from '../../flow/index.js';
-import { ValidationError } from '../../index.js';
-import {
-  LoopDefinitionError,
-  LoopModuleError,
-  LoopStateError,
-  LoopStoreError,
-  NotFoundError,
-  QueueFullError,
-} from '../../loops/index.js';
+import { codeOf } from '../error-codes.js';
 import { type ProblemCode, Refusal } from './refusal.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every class
-type ErrorClass = new (...args: any[]) => Error;
-
-/** Problem codes for the error classes of the layers below. */
-const codes: readonly (readonly [code: ProblemCode, classes: readonly ErrorClass[]])[] = [
-  ['not-found', [RunNotFoundError, WorkflowNotFoundError, NotFoundError]],
-  [
-    'conflict',
-    [
-      RunStateError,
-      RunExistsError,
-      WorkerAliveError,
-      LoopStateError,
-      LoopDefinitionError,
-      LoopModuleError,
-      QueueFullError,
-    ],
-  ],
-  ['invalid', [ValidationError, PayloadError, SerializationError]],
-  ['unavailable', [EngineError, LoopStoreError]],
-];
+/** Problem codes for the errors of the layers below, by the `code` of the error. */
+const problems: ReadonlyMap<string, ProblemCode> = new Map<string, ProblemCode>([
+  ['ERR_RUN_NOT_FOUND', 'not-found'],
+  ['ERR_WORKFLOW_NOT_FOUND', 'not-found'],
+  ['ERR_NOT_FOUND', 'not-found'],
+  ['ERR_RUN_STATE', 'conflict'],
+  ['ERR_RUN_EXISTS', 'conflict'],
+  ['ERR_WORKER_ALIVE', 'conflict'],
+  ['ERR_LOOP_STATE', 'conflict'],
+  ['ERR_LOOP_DEFINITION', 'conflict'],
+  ['ERR_LOOP_MODULE', 'conflict'],
+  ['ERR_QUEUE_FULL', 'conflict'],
+  ['ERR_VALIDATION', 'invalid'],
+  ['ERR_PAYLOAD', 'invalid'],
+  ['ERR_SERIALIZATION', 'invalid'],
+  ['ERR_ENGINE', 'unavailable'],
+  ['ERR_LOOP_STORE', 'unavailable'],
+]);
 
 /**
  * Converts an error into a refusal. Returns `undefined` for an unexpected error, because its message may reveal
@@ -47,8 +26,6 @@ const codes: readonly (readonly [code: ProblemCode, classes: readonly ErrorClass
  */
 export function refusalOf(error: unknown, redact: (text: string) => string): Refusal | undefined {
   if (error instanceof Refusal) return error;
-  for (const [code, classes] of codes) {
-    if (classes.some((known) => error instanceof known)) return new Refusal(code, redact((error as Error).message));
-  }
-  return undefined;
+  const problem = problems.get(codeOf(error) ?? '');
+  return problem === undefined ? undefined : new Refusal(problem, redact((error as Error).message));
 }

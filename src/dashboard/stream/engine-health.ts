@@ -1,5 +1,5 @@
-import { EngineError } from '../../distributed/index.js';
 import type { EngineView } from '../api/index.js';
+import { codeOf } from '../error-codes.js';
 import type { State } from './feed.js';
 
 /** Milliseconds within which a healthy engine answers. */
@@ -24,7 +24,7 @@ export class EngineHealth {
       this.#answeredAt = Date.now();
       return value;
     } catch (error) {
-      if (error instanceof EngineError) this.#problem = this.redact(error.message);
+      if (codeOf(error) === 'ERR_ENGINE') this.#problem = this.redact((error as Error).message);
       throw error;
     } finally {
       this.#asked = undefined;

@@ -1,4 +1,5 @@
-import { type DistributedOrchestrator, isFinished } from '../../distributed/index.js';
+import type { DistributedOrchestrator } from '../../distributed/index.js';
+import { isFinished } from '../../distributed/status/index.js';
 import { Feed, type State } from './feed.js';
 import { epoch } from './marks.js';
 import type { StreamReader } from './reader.js';

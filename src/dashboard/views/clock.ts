@@ -1,4 +1,5 @@
 import type { DistributedOrchestrator } from '../../distributed/index.js';
+import { partly } from './partly.js';
 
 /** Milliseconds for which a measured difference between the clocks is used. */
 const freshFor = 60_000;
@@ -33,7 +34,7 @@ export class EngineClock {
    */
   async measure(orchestrator: DistributedOrchestrator): Promise<void> {
     if (performance.now() - this.#heardAt < freshFor) return;
-    const { runs } = await orchestrator.listRuns({ limit: 1 });
+    const { runs } = await orchestrator.listRuns({ limit: 1 }, partly);
     for (const { runId } of runs) await this.ask(orchestrator, runId);
   }
 }

@@ -1,5 +1,6 @@
 import type { PendingWork } from '../../distributed/index.js';
-import type { Waiting, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
+import type { JsonSchema, Waiting, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
+import { textOfSchema } from '../../shared/json-schema-text.js';
 import type { AttemptView, EdgeView, NodeStatus, NodeView } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { maybeView } from '../redaction/views.js';
@@ -56,7 +57,19 @@ export function edgeViews({ nodes, edges }: WorkflowBlueprint, redactor: Redacto
 /** Names of the events that can be signalled to the run. Waits for a time are left out. */
 export function awaitedEvents({ result, isOver }: KnownRun): string[] {
   if (isOver) return [];
-  return [...new Set(result.awaiting.filter(({ until }) => until === undefined).map(({ event }) => event))];
+  const open = result.awaiting.filter(({ until, expires }) => until === undefined || expires === true);
+  return [...new Set(open.map(({ event }) => event))];
+}
+
+/** Describes the payloads of events that have a schema. The schemas of sub-flows are not known. */
+export function expectedBy(
+  { events = {} }: WorkflowBlueprint,
+  awaiting: readonly string[],
+  redactor: Redactor,
+): Readonly<Record<string, string>> | undefined {
+  const known = awaiting.filter((event) => Object.hasOwn(events, event));
+  const texts = known.map((event) => [event, redactor.text(textOfSchema(events[event] as JsonSchema))]);
+  return known.length === 0 ? undefined : Object.fromEntries(texts);
 }
 
 /**

@@ -1,14 +1,10 @@
-import {
-  type DistributedOrchestrator,
-  type PendingWork,
-  type RunInfo,
-  WorkflowNotFoundError,
-} from '../../distributed/index.js';
+import type { DistributedOrchestrator, PendingWork, RunInfo } from '../../distributed/index.js';
 import type { WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
 import type { RunDetail } from '../api/index.js';
+import { codeOf } from '../error-codes.js';
 import { maybeView, valueView } from '../redaction/views.js';
 import { attemptViews, failureViews } from './attempts.js';
-import { awaitedEvents, edgeViews, nodeViews } from './nodes.js';
+import { awaitedEvents, edgeViews, expectedBy, nodeViews } from './nodes.js';
 import { longestError, runSummary } from './runs.js';
 import { fleetOf, type Watched } from './watched.js';
 
@@ -46,6 +42,8 @@ export async function runDetail(watched: Watched, runId: string): Promise<RunDet
   const pending = inside?.pending ?? [];
   const attempts = attemptViews(metrics, { pending, failures, now: clock.now, finishedAt });
   const known = inside && { ...inside, attempts, isOver: finishedAt !== undefined };
+  const awaiting = known === undefined ? [] : awaitedEvents(known);
+  const expects = known && expectedBy(known.blueprint, awaiting, redactor);
   return {
     run: runSummary(run, redactor, longestError),
     time: clock.now,
@@ -58,7 +56,8 @@ export async function runDetail(watched: Watched, runId: string): Promise<RunDet
     ...(output && { output }),
     errors: failures,
     metrics: costs,
-    awaiting: known === undefined ? [] : awaitedEvents(known),
+    awaiting,
+    ...(expects && { expects }),
   };
 }
 
@@ -74,7 +73,7 @@ async function insideOf(
     ]);
     return { blueprint, result, pending };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
+    if (codeOf(error) === 'ERR_WORKFLOW_NOT_FOUND') return undefined;
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import type { RunFilter, RunInfo, RunStatus } from '../../distributed/index.js';
 import { cut } from '../../shared/text.js';
 import type { RunSummary, RunsPage } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
+import { partly } from './partly.js';
 import { fleetOf, type Watched } from './watched.js';
 
 /**
@@ -10,7 +11,7 @@ import { fleetOf, type Watched } from './watched.js';
  * @throws {ValidationError} if a filter is invalid
  */
 export async function runsPage(watched: Watched, query: URLSearchParams): Promise<RunsPage> {
-  const { runs, cursor } = await fleetOf(watched).listRuns(filterOf(query));
+  const { runs, cursor } = await fleetOf(watched).listRuns(filterOf(query), partly);
   return { runs: runs.map((run) => runSummary(run, watched.redactor)), ...(cursor === undefined ? {} : { cursor }) };
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { thisProgram } from '../../flow/checkpoint/index.js';
 import { type Claim, LockedError } from '../../flow/index.js';
-import type { Place } from './place.js';
+import type { Place } from '../../shared/place.js';
+import { thisProgram } from '../../shared/this-program.js';
 
 /** A hold on a run: the exclusive right to write the run, for a limited time. */
 export interface Held {

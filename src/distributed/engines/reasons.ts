@@ -9,7 +9,8 @@ const fullReplies = /^-?(OOM|MISCONF)\b/;
 
 /** Postgres error codes. Class 28 means that authentication failed, 42501 that a right is missing. */
 const rightsCodes = /^(28...|42501)$/;
-const rightsReplies = /^-?(NOAUTH|WRONGPASS|NOPERM)\b/;
+/** Redis replies, the last of which is that of a script. */
+const rightsReplies = /^-?(NOAUTH|WRONGPASS|NOPERM)\b|can't run this command or subcommand/;
 
 /** Maximum number of nested causes that are searched. */
 const deepest = 5;

@@ -16,12 +16,7 @@ interface View {
 /** The end of a node's execution. */
 export type End =
   | { readonly type: 'failed'; readonly error: string }
-  /** `arcs`: the outgoing arcs that are taken; `undefined` for all. */
-  | (Changes & {
-      readonly type: 'completed';
-      readonly arcs: readonly number[] | undefined;
-      readonly output: string | undefined;
-    });
+  | (Changes & { readonly type: 'completed'; readonly output?: string | undefined });
 
 const none: readonly number[] = [];
 
@@ -40,16 +35,22 @@ export function conclusionOf(replica: Replica): RunChange | undefined {
  * the run can then be committed in one step. Returns `undefined` if the run would continue.
  *
  * The check needs a copy of the position, so it is made only if the run is likely to end.
+ *
+ * @param arcs - the outgoing arcs that are taken. Default: all
  */
-export function conclusionAfter(replica: Replica, node: number, end: End): RunChange | undefined {
+export function conclusionAfter(
+  replica: Replica,
+  node: number,
+  end: End,
+  arcs?: readonly number[],
+): RunChange | undefined {
   const { plan } = replica.position;
   const isLast = replica.ledger.size === 1 && replica.ledger.get(node) !== undefined && !replica.memory.has('awaiting');
-  if (!isLast || plan.owners.has(node) || (end.type === 'completed' && leadsOn(replica, node, end.arcs)))
-    return undefined;
+  if (!isLast || plan.owners.has(node) || (end.type === 'completed' && leadsOn(replica, node, arcs))) return undefined;
   const position = new Position(plan, replica.position.save());
   position.take();
   if (end.type === 'failed') position.fail(node);
-  else position.complete(node, end.arcs);
+  else position.complete(node, arcs);
   if (position.hasReady) return undefined;
   const nodeId = plan.idOf(node);
   const [own, changes] = end.type === 'completed' ? [end.output, end] : [undefined, {}];
@@ -79,7 +80,8 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
   const { position } = view;
   if (standInsOf(position).length > 0) return undefined;
   const { failures } = replica.memory;
-  const own = view.failed === undefined ? [...failures].map(([id, { cause }]) => [id, cause] as const) : [view.failed];
+  const own = [...failures].flatMap(([id, { cause }]) => (id === view.failed?.[0] ? [] : [[id, cause] as const]));
+  if (view.failed !== undefined) own.push(view.failed);
   const failed = own.find(([nodeId]) => position.hasFailed(nodeId));
   const unreached = unreachedIn(position);
   const isDone = unreached === undefined;

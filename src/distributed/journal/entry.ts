@@ -21,6 +21,8 @@ export interface Execution {
   readonly worker: string;
   /** Duration in milliseconds. */
   readonly ms: number;
+  /** Number of nodes that may share a job, of those that become ready. Default: 1. */
+  readonly together?: number | undefined;
 }
 
 /** The result of one execution of a node. The node is finished, will be retried, or waits for events. */
@@ -61,11 +63,26 @@ export type StepEntry = { readonly node: string; readonly round: number; readonl
 
 /** An event of the run as a whole. */
 export type RunEntry =
-  /** `id`: the id that the sender gave to the signal. */
-  | { readonly type: 'signal'; readonly event: string; readonly payload: string; readonly id?: string | undefined }
+  /**
+   * `id`: the id that the sender gave to the signal. `unchecked`: the schema of the event is still to be applied to the
+   * payload, because the sender does not have the code of the workflow. `sent`: the digest of the payload as it was sent,
+   * if the schema of the event has converted it.
+   */
+  | {
+      readonly type: 'signal';
+      readonly event: string;
+      readonly payload: string;
+      readonly id?: string | undefined;
+      readonly unchecked?: true | undefined;
+      readonly sent?: string | undefined;
+    }
+  /** A worker has applied the schema of the workflow to the input, which the sender could not do. */
+  | { readonly type: 'input'; readonly input: string }
   /** The time that a node waited for has come. */
   | { readonly type: 'due'; readonly node: string; readonly round: number; readonly job: string }
   | { readonly type: 'paused' }
+  /** Nodes that shared a job, which from now on have jobs of their own. */
+  | { readonly type: 'split'; readonly nodes: readonly string[]; readonly job: string }
   /** An item was put aside because the run is paused. */
   | { readonly type: 'parked'; readonly node: string; readonly round: number }
   | { readonly type: 'resumed' }

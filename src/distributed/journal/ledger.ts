@@ -1,4 +1,4 @@
-/** A node that is ready or waiting for a point in time, and the job that carries the node. */
+/** A node that is ready or waiting for a point in time, and the job that carries the node. A job may carry several. */
 export interface WorkItem {
   readonly node: number;
   /** Number of times that the node has become ready, from 1. */
@@ -25,21 +25,26 @@ export interface WorkItem {
   readonly claim?: string | undefined;
 }
 
-const none: readonly WorkItem[] = [];
+const none: readonly never[] = [];
 
 /**
  * Maximum number of items that are searched linearly. Most runs have one item, and creating maps for them is expensive.
  */
 const few = 8;
 
+/** Maximum number of remembered jobs of dropped items. Further jobs end when they are delivered. */
+const mostDropped = 1_000;
+
 /** The remaining work of a run: at most one item per node. */
 export class Ledger {
   readonly #items: WorkItem[] = [];
   /** Lookup tables that exist only if there are more than `few` items: positions by node, and items by job. */
   #places: Map<number, number> | undefined = undefined;
-  #carried: Map<string, WorkItem> | undefined = undefined;
+  #carried: Map<string, WorkItem[]> | undefined = undefined;
   /** Items whose jobs may not be in the queue yet. The key is the job that created the items. */
   readonly #unqueued = new Map<string, Set<WorkItem>>();
+  /** Jobs of dropped items, which may still be in the queue. */
+  #dropped: readonly string[] = none;
 
   get size(): number {
     return this.#items.length;
@@ -49,9 +54,12 @@ export class Ledger {
     return this.#items[this.#placeOf(node)];
   }
 
-  /** Returns the item that a job currently carries. */
-  carriedBy(job: string): WorkItem | undefined {
-    return this.#carried === undefined ? this.#items.find((item) => item.job === job) : this.#carried.get(job);
+  /** Returns the items that a job currently carries, in no particular order. */
+  carriedBy(job: string): readonly WorkItem[] {
+    if (this.#carried !== undefined) return this.#carried.get(job) ?? none;
+    const [first] = this.#items;
+    if (first?.job === job && this.#items.length === 1) return this.#items;
+    return this.#items.filter((item) => item.job === job);
   }
 
   put(item: WorkItem): void {
@@ -75,6 +83,26 @@ export class Ledger {
     if (last !== item) this.#items[place] = last;
     if (this.#places !== undefined) this.#unindex(item, last, place);
     this.queued(item);
+  }
+
+  /** Removes an item before its time has come. Its job is not needed any more. */
+  drop(node: number): void {
+    const job = this.get(node)?.job;
+    this.remove(node);
+    if (job !== undefined && this.#dropped.length < mostDropped) this.#dropped = [...this.#dropped, job];
+  }
+
+  /**
+   * Returns the jobs of dropped items, to be removed from the queue. They are known to each program that has applied the
+   * entry, so they are removed even if one of the programs dies.
+   */
+  get dropped(): readonly string[] {
+    return this.#dropped;
+  }
+
+  /** Records that the jobs of dropped items are not in the queue. */
+  forget(jobs: readonly string[]): void {
+    this.#dropped = this.#dropped.filter((job) => !jobs.includes(job));
   }
 
   /** Returns the items created under `job` whose own jobs are not known to be queued. */
@@ -108,15 +136,24 @@ export class Ledger {
 
   #index(item: WorkItem, place: number): void {
     this.#places?.set(item.node, place);
-    if (item.job !== undefined) this.#carried?.set(item.job, item);
+    if (item.job === undefined) return;
+    const carried = this.#carried?.get(item.job);
+    if (carried === undefined) this.#carried?.set(item.job, [item]);
+    else carried.push(item);
   }
 
   #unindex(item: WorkItem, last: WorkItem, place: number): void {
     this.#places?.delete(item.node);
     if (last !== item) this.#places?.set(last.node, place);
-    if (item.job !== undefined && this.#carried?.get(item.job) === item) this.#carried.delete(item.job);
+    if (item.job !== undefined) this.#uncarry(item.job, item);
     if (this.#items.length > 0) return;
     this.#places = undefined;
     this.#carried = undefined;
+  }
+
+  #uncarry(job: string, item: WorkItem): void {
+    const carried = this.#carried?.get(job)?.filter((other) => other !== item) ?? none;
+    if (carried.length === 0) this.#carried?.delete(job);
+    else this.#carried?.set(job, carried as WorkItem[]);
   }
 }

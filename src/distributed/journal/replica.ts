@@ -1,6 +1,14 @@
 import { Position } from '../../flow/plan/index.js';
-import { type Changes, Memory, mergeChange } from '../../flow/run/index.js';
-import type { Carrier } from '../../kernel/instrumentation.js';
+import {
+  type Changes,
+  decisionTime,
+  isOpen,
+  Memory,
+  type MemoryHooks,
+  mergeChange,
+  prospectOf,
+} from '../../flow/run/index.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
 import { type Entry, type NodeEntry, type RunEntry, readEntry, type StepEntry } from './entry.js';
 import { happeningOf, stepOf } from './happenings.js';
@@ -9,7 +17,7 @@ import { Ledger, type WorkItem } from './ledger.js';
 import { Numbering } from './numbering.js';
 import type { Origin } from './origin.js';
 import { keptIn, type SavedReplica, savedMemory } from './saved-replica.js';
-import { Signals } from './signals.js';
+import { endBy, type Payload, payloadOf, type SignalOutcome, Signals } from './signals.js';
 import { Tally } from './tally.js';
 import { Values } from './values.js';
 
@@ -24,7 +32,8 @@ import { Values } from './values.js';
  * that another worker has claimed in the meantime.
  *
  * The first node that an entry makes ready continues under the job of that entry, unless that job already carries
- * another item. All further nodes get jobs of their own.
+ * another item. All further nodes get jobs of their own. If the entry says that nodes may share a job, up to that many
+ * continue under its job, and the others share jobs among each other.
  */
 export class Replica {
   readonly position: Position;
@@ -34,7 +43,8 @@ export class Replica {
   readonly ledger = new Ledger();
   readonly values = new Values();
   readonly runId: string;
-  readonly input: string;
+  #input: string;
+  #isUnchecked: boolean;
   /** Tracing context of the program that started the run, passed on to the workers that execute its nodes. */
   readonly carrier: Carrier | undefined;
   readonly tally: Tally;
@@ -57,7 +67,8 @@ export class Replica {
     const { plan } = origin;
     this.seq = seq;
     this.runId = saved.runId;
-    this.input = saved.input;
+    this.#input = saved.input;
+    this.#isUnchecked = saved.unchecked === true;
     this.carrier = saved.carrier;
     this.tally = new Tally(saved.tally);
     this.#epoch = saved.epoch ?? 0;
@@ -66,7 +77,7 @@ export class Replica {
     this.numbering = new Numbering(plan, saved.graph !== undefined, origin.incarnation !== undefined);
     this.#rounds = this.numbering.fromPlaces(saved.rounds ?? []);
     this.position = new Position(plan, this.numbering.fromSaved(saved.position));
-    this.memory = new Memory(this.position, keptIn(saved, this.numbering), (nodeId) => this.#settled(nodeId));
+    this.memory = new Memory(this.position, keptIn(saved, this.numbering), this.#hooks());
     for (const [key, text] of saved.values) this.values.set(key, text, seq);
     this.#signals = new Signals(saved.signals);
     if (saved.position === undefined) this.#release(undefined);
@@ -74,9 +85,27 @@ export class Replica {
     for (const item of saved.items ?? []) this.ledger.put({ ...item, node: this.numbering.nodeAt(item.node) });
   }
 
+  /** The input of the run, as text. */
+  get input(): string {
+    return this.#input;
+  }
+
+  /** If true, the schema of the workflow is still to be applied to the input, before the first node is executed. */
+  get isUnchecked(): boolean {
+    return this.#isUnchecked;
+  }
+
   /** Returns the number of times that a node has become ready. */
   roundOf(node: number): number {
     return this.#rounds[node] as number;
+  }
+
+  /** Returns the items that a job carries. If there are several, the item that the job is named after comes first. */
+  carriedBy(job: string): readonly WorkItem[] {
+    const items = this.ledger.carriedBy(job);
+    if (items.length < 2) return items;
+    const named = items.find(({ node, round, attempt }) => this.#ownJob(node, round, attempt) === job);
+    return named === undefined ? items : [named, ...items.filter((item) => item !== named)];
   }
 
   /** Applies a journal entry. An entry that was already applied changes nothing. */
@@ -92,7 +121,22 @@ export class Replica {
     this.tally.add(entry, time);
     if ('claim' in entry) this.#applyStep(entry);
     else if ('attempt' in entry) this.#applyExecution(entry, time);
-    else this.#applyToRun(entry);
+    else this.#applyToRun(entry, time);
+  }
+
+  /** Returns true if the entry is the result of an execution for which the run is waiting. */
+  fits(entry: NodeEntry): boolean {
+    const node = this.position.plan.indexOf(entry.node);
+    return node >= 0 && this.#fits(node, entry);
+  }
+
+  /**
+   * Sets the time of an entry that was applied before its commit.
+   *
+   * @param executions - the number of executions applied since, including this one
+   */
+  date(executions: number, time: number): void {
+    this.tally.date(executions, time);
   }
 
   save(): SavedReplica {
@@ -101,7 +145,8 @@ export class Replica {
       flow: this.position.plan.id,
       version: '',
       runId: this.runId,
-      input: this.input,
+      input: this.#input,
+      ...(this.#isUnchecked ? { unchecked: true as const } : {}),
       values: [...this.values.entries()],
       carrier: this.carrier,
       graph: this.#graph,
@@ -126,18 +171,17 @@ export class Replica {
 
   /** Applies the result of one execution of a node. */
   #applyExecution(entry: NodeEntry, time: number): void {
+    if (!this.fits(entry)) return;
     const node = this.position.plan.indexOf(entry.node);
-    if (node < 0 || !this.#fits(node, entry)) return;
     const item = this.ledger.get(node);
     if (!isRecovery(entry)) this.ledger.remove(node);
     this.#write(entry);
     this.memory.apply(happeningOf(entry, this.numbering));
     if (entry.type === 'retrying') this.#tryAgain(item as WorkItem, entry, time);
     else if (entry.type === 'awaiting') this.#await(node, entry);
-    this.#release(entry.job);
+    this.#release(entry.job, entry.together);
   }
 
-  /** Returns true if the entry is the result of an execution for which the run is waiting. */
   #fits(node: number, entry: NodeEntry): boolean {
     if (isRecovery(entry) || 'isLost' in entry) return this.position.statusOf(node) === 'recovering';
     const item = this.ledger.get(node);
@@ -152,10 +196,20 @@ export class Replica {
     if (output !== undefined || this.values.get(node) !== undefined) this.values.set(node, output, this.seq);
   }
 
+  #hooks(): MemoryHooks<string, string> {
+    return {
+      settled: (nodeId) => this.#settled(nodeId),
+      retried: (_nodeId, inner) => {
+        const step = this.origin.codec.encode({ happening: { type: 'retried' } }, 'happening');
+        for (const { entries } of inner) entries.push(step);
+      },
+    };
+  }
+
   /** Removes the timer of a node that is no longer waiting. */
   #settled(nodeId: string): void {
     const node = this.position.plan.indexOf(nodeId);
-    if (this.ledger.get(node)?.kind === 'wake') this.ledger.remove(node);
+    if (this.ledger.get(node)?.kind === 'wake') this.ledger.drop(node);
   }
 
   /** Adds the retry as a separate item, due after the delay. */
@@ -182,7 +236,8 @@ export class Replica {
     if (this.position.statusOf(node) !== 'awaiting') return;
     const come = this.#signals.take(waits.map(({ event }) => event));
     if (come !== undefined) {
-      this.#deliver(node, nodeId, { [come.event]: come.payload });
+      // A signal that was kept has arrived before the waits began.
+      this.memory.deliver(nodeId, endBy(come.event, come.payload, decisionTime(waits, 0)));
       return;
     }
     const times = waits.flatMap(({ until }) => (until === undefined ? [] : [until]));
@@ -201,15 +256,22 @@ export class Replica {
     else if (item.claim === claim) this.memory.apply(stepOf(entry));
   }
 
-  #applyToRun(entry: RunEntry): void {
+  #applyToRun(entry: RunEntry, time: number): void {
     switch (entry.type) {
       case 'signal':
-        this.#signal(entry.event, entry.payload);
+        this.#signal(entry, time);
         this.#release(undefined);
         break;
+      case 'input':
+        this.#input = entry.input;
+        this.#isUnchecked = false;
+        break;
       case 'due':
-        this.#due(entry);
+        this.#due(entry, time);
         this.#release(entry.job);
+        break;
+      case 'split':
+        this.#split(entry);
         break;
       case 'parked':
         this.#park(entry);
@@ -221,6 +283,7 @@ export class Replica {
       case 'retried':
         this.#epoch++;
         this.memory.retryFailed();
+        this.#dropPending();
         for (const item of [...this.ledger.values()]) this.#requeue(item);
         this.#release(undefined);
         break;
@@ -229,26 +292,51 @@ export class Replica {
     }
   }
 
-  #signal(event: string, payload: string): void {
+  /**
+   * Delivers a signal to the nodes that wait for it. A signal does not end a wait that has expired, even if no worker has
+   * noticed the expiry yet. If no node waits, the signal is kept as long as a node may still begin to wait for it.
+   */
+  #signal(entry: Extract<RunEntry, { type: 'signal' }>, time: number): void {
     const { plan } = this.position;
-    const waiting = [...this.memory.awaiting].filter(([, waits]) => waits.some((wait) => wait.event === event));
-    for (const [nodeId] of waiting) this.#deliver(plan.indexOf(nodeId), nodeId, { [event]: payload });
-    if (waiting.length === 0) this.#signals.keep(event, payload);
+    const { event, id } = entry;
+    const payload = payloadOf(entry);
+    const waiting = [...this.memory.awaiting].filter(([, waits]) => waits.some((wait) => isOpen(wait, event, time)));
+    for (const [nodeId, waits] of waiting) {
+      this.ledger.drop(plan.indexOf(nodeId));
+      this.memory.deliver(nodeId, endBy(event, payload, decisionTime(waits, time)));
+    }
+    const outcome = waiting.length > 0 ? 'delivered' : this.#keep(event, payload);
+    if (id !== undefined) this.#signals.answer(id, outcome);
   }
 
-  #due({ node: nodeId, round }: Extract<RunEntry, { type: 'due' }>): void {
+  #keep(event: string, payload: Payload): SignalOutcome {
+    if (prospectOf(this.memory, event) !== 'possible') return 'too-late';
+    return this.#signals.keep(event, payload) ? 'kept' : 'dropped';
+  }
+
+  /** Returns the answer to a signal, if its entry is among those that this replica has applied one by one. */
+  answerTo(id: string): SignalOutcome | undefined {
+    return this.#signals.answerTo(id);
+  }
+
+  #due({ node: nodeId, round }: Extract<RunEntry, { type: 'due' }>, time: number): void {
     const node = this.position.plan.indexOf(nodeId);
     const item = this.ledger.get(node);
     const waits = this.memory.awaiting.get(nodeId);
     if (item?.kind !== 'wake' || item.round !== round || waits === undefined) return;
-    const come = waits.filter(({ until }) => until !== undefined && until <= item.due);
-    const nothing = this.origin.codec.encode(null);
-    this.#deliver(node, nodeId, Object.fromEntries(come.map(({ event }) => [event, nothing])));
+    const { due } = item;
+    // The time has come even if the clock was set back since.
+    this.ledger.remove(node);
+    this.memory.deliver(nodeId, { events: {}, time: decisionTime(waits, Math.max(time, due)), due });
   }
 
-  #deliver(node: number, nodeId: string, events: Readonly<Record<string, string>>): void {
-    this.ledger.remove(node);
-    this.memory.deliver(nodeId, events);
+  #split({ nodes, job }: Extract<RunEntry, { type: 'split' }>): void {
+    for (const nodeId of nodes) {
+      const item = this.ledger.get(this.position.plan.indexOf(nodeId));
+      if (item === undefined || item.job !== job) continue;
+      const own = this.#ownJob(item.node, item.round, item.attempt);
+      this.ledger.put({ ...item, job: own, parent: job, seq: this.seq });
+    }
   }
 
   #park({ node: nodeId, round }: Extract<RunEntry, { type: 'parked' }>): void {
@@ -256,17 +344,33 @@ export class Replica {
     if (item?.round === round) this.ledger.put({ ...item, job: undefined, parent: undefined });
   }
 
+  /** Removes the items of nodes that were to run after a failure, and now wait for the failed nodes again. */
+  #dropPending(): void {
+    for (const { node } of [...this.ledger.values()]) {
+      const status = this.position.statusOf(node);
+      if (status === 'pending' || status === 'skipped') this.ledger.remove(node);
+    }
+  }
+
   #requeue(item: WorkItem): void {
     const job = this.#ownJob(item.node, item.round, item.attempt);
     this.ledger.put({ ...item, job, parent: undefined, seq: this.seq });
   }
 
-  /** Creates items for the nodes that have become ready. */
-  #release(job: string | undefined): void {
-    let carrier = job !== undefined && this.ledger.carriedBy(job) === undefined ? job : undefined;
+  /**
+   * Creates items for the nodes that have become ready.
+   *
+   * @param job - the job under which they became ready, if any
+   * @param together - the number of items that may share a job
+   */
+  #release(job: string | undefined, together = 1): void {
+    let carrier = job;
+    let room = job === undefined ? 0 : together - this.ledger.carriedBy(job).length;
     for (const node of this.numbering.inOrder(this.position.take())) {
       const round = (this.#rounds[node] as number) + 1;
       this.#rounds[node] = round;
+      if (room <= 0) [carrier, room] = [this.#ownJob(node, round, 1), together];
+      room--;
       this.ledger.put({
         node,
         round,
@@ -274,12 +378,11 @@ export class Replica {
         consumed: 0,
         elapsed: 0,
         kind: 'node',
-        job: carrier ?? this.#ownJob(node, round, 1),
+        job: carrier,
         parent: job,
         due: 0,
         seq: this.seq,
       });
-      carrier = undefined;
     }
   }
 

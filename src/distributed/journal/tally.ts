@@ -62,6 +62,12 @@ export class Tally {
     this.#errors.push({ nodeId, visit, attempt, error, isFinal: status === 'failed', workerId, time });
   }
 
+  /** Corrects the time of a recent step, counted from the last one. */
+  date(fromEnd: number, time: number): void {
+    const step = this.#steps.at(-fromEnd);
+    if (step !== undefined) this.#steps[this.#steps.length - fromEnd] = { ...step, time };
+  }
+
   save(): SavedTally {
     return {
       attempts: this.#attempts,

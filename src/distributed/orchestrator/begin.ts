@@ -1,3 +1,4 @@
+import type { FlowTypes, UnknownTypes } from '../../flow/index.js';
 import type { Codec } from '../../flow/run/index.js';
 import type { Engine, NewRun } from '../contracts.js';
 import { RunExistsError, WorkflowChangedError } from '../errors.js';
@@ -5,7 +6,8 @@ import { keyOf } from '../journal/job-id.js';
 import { Replica } from '../journal/replica.js';
 import type { SavedReplica } from '../journal/saved-replica.js';
 import { snapshotOf } from '../journal/snapshot.js';
-import { deadlineJobsOf, jobOf } from '../run/jobs.js';
+import { deadlineJobsOf, jobsOf } from '../run/jobs.js';
+import type { IdOf } from '../run-id.js';
 import { isFinished, type RunRecord } from '../run-info.js';
 import type { KnownWorkflow } from '../workflows/workflows.js';
 
@@ -13,8 +15,8 @@ import type { KnownWorkflow } from '../workflows/workflows.js';
  * The result of `DistributedOrchestrator.start`: the id of the run, and a flag that tells a first start from a repeated
  * one.
  */
-export interface StartedRun {
-  readonly id: string;
+export interface StartedRun<Types extends FlowTypes = UnknownTypes> {
+  readonly id: IdOf<Types>;
   /** @deprecated Since 0.9: use `id`. */
   readonly runId: string;
   /**
@@ -54,8 +56,8 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
   const { id, version, plan, merges, graph } = workflow;
   if (begun.graph !== undefined && begun.graph !== graph) throw new WorkflowChangedError(id, version, '', runId);
   const { ledger } = new Replica({ plan, runKey: keyOf(runId), incarnation, codec, merges }, begun);
-  const items = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
-  await engine.queue.enqueue([...deadlineJobsOf(record, now), ...items]);
+  const jobs = jobsOf([...ledger.values()], record, now, record.startAt - now);
+  await engine.queue.enqueue([...deadlineJobsOf(record, now), ...jobs]);
   return started;
 }
 

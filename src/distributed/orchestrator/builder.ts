@@ -1,4 +1,4 @@
-import type { FlowNode, FlowRuntime } from '../../flow/index.js';
+import type { FlowNode, FlowRuntime, FlowTypes, UnknownTypes } from '../../flow/index.js';
 import { aFunction, invalid } from '../../shared/validate.js';
 import type {
   CheckpointStore,
@@ -48,6 +48,11 @@ type Unknown = any;
 /** The context of the first workflow, which `startRun` starts by default. `never` until a workflow is added. */
 type First<State extends object, Own extends object> = [State] extends [never] ? Own : State;
 
+/** The types of the first workflow. */
+type FirstTypes<State extends object, Types extends FlowTypes, Own extends FlowTypes> = [State] extends [never]
+  ? Own
+  : Types;
+
 /**
  * Builds a `DistributedOrchestrator` from workflows and an engine, or from workflows and the stores of one engine.
  *
@@ -61,7 +66,7 @@ type First<State extends object, Own extends object> = [State] extends [never] ?
  * @example
  * const orchestrator = new OrchestratorBuilder().workflow(flow).engine(redis(url)).build();
  */
-export class OrchestratorBuilder<State extends object = never> {
+export class OrchestratorBuilder<State extends object = never, Types extends FlowTypes = UnknownTypes> {
   readonly #workflows: Workflow[] = [];
   readonly #stores: { -readonly [Name in keyof Stores]?: Stores[Name] } = {};
   #engine: Engine | undefined = undefined;
@@ -71,8 +76,10 @@ export class OrchestratorBuilder<State extends object = never> {
    * Adds a workflow: a flow or a blueprint. Can be called any number of times, even for several versions of one
    * workflow. `startRun` starts the workflow that was added first.
    */
-  workflow<Own extends object>(workflow: FlowNode<Own>): OrchestratorBuilder<First<State, Own>>;
-  workflow(workflow: Workflow): OrchestratorBuilder<First<State, Unknown>>;
+  workflow<Own extends object, OwnTypes extends FlowTypes = UnknownTypes>(
+    workflow: FlowNode<Own, OwnTypes>,
+  ): OrchestratorBuilder<First<State, Own>, FirstTypes<State, Types, OwnTypes>>;
+  workflow(workflow: Workflow): OrchestratorBuilder<First<State, Unknown>, FirstTypes<State, Types, UnknownTypes>>;
   workflow(workflow: Workflow): unknown {
     this.#workflows.push(workflow);
     return this;
@@ -154,7 +161,7 @@ export class OrchestratorBuilder<State extends object = never> {
    * @throws {ValidationError} if stores are missing, or do not all belong to one engine
    * @throws {BlueprintError} for a workflow that is not valid
    */
-  build(): DistributedOrchestrator<First<State, Unknown>> {
+  build(): DistributedOrchestrator<First<State, Unknown>, Types> {
     return new DistributedOrchestrator({ ...this.#options, engine: this.#theEngine(), workflows: this.#workflows });
   }
 

@@ -2,7 +2,6 @@ import type { CloseOptions } from '../../shared/closing.js';
 import type {
   CheckpointStore,
   Commit,
-  CommitAnswer,
   ContextStore,
   Engine,
   ErrorStore,
@@ -68,12 +67,7 @@ export class ComposedEngine implements Engine, Stores {
     return this.base.begin(run);
   }
 
-  commit(
-    runId: string,
-    known: number,
-    commits: readonly Commit[],
-    incarnation?: number,
-  ): Promise<CommitAnswer | undefined> {
+  commit(runId: string, known: number, commits: readonly Commit[], incarnation?: number): ReturnType<Engine['commit']> {
     return this.base.commit(runId, known, commits, incarnation);
   }
 

@@ -1,19 +1,22 @@
 import { randomUUID } from 'node:crypto';
+import { eventOf } from '../../flow/plan/index.js';
+import { digestOf, isSentAgain } from '../../flow/run/index.js';
 import { TimeoutError } from '../../kernel/errors.js';
 import { invalid } from '../../shared/validate.js';
-import type { Engine, RunChange } from '../contracts.js';
+import type { RunChange } from '../contracts.js';
 import { aText } from '../engines/texts.js';
 import { RunStateError } from '../errors.js';
 import { type Entry, type RunEntry, readEntry } from '../journal/entry.js';
 import { pagesOf } from '../journal/pages.js';
+import type { SignalOutcome } from '../journal/signals.js';
 import { concludeBeside } from '../run/conclude.js';
-import { enqueueMissing, purgeJobs } from '../run/jobs.js';
+import { enqueueMissing, purgeJobs, purgeTimers } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
 
 // Operations on a run. A change of the status is first committed to the journal; then the queue is updated if necessary.
 
-export async function cancel({ queue }: Engine, handle: RunHandle, reason: string): Promise<void> {
+export async function cancel(handle: RunHandle, reason: string): Promise<void> {
   const becomes = { status: 'cancelled', error: reason } as const;
   const isDone = async () => {
     await handle.refresh();
@@ -27,7 +30,7 @@ export async function cancel({ queue }: Engine, handle: RunHandle, reason: strin
     'only a run that has not ended can be cancelled',
     isDone,
   );
-  await purgeJobs(queue, handle);
+  await purgeJobs(handle.engine.queue, handle);
 }
 
 export async function pause(handle: RunHandle): Promise<void> {
@@ -36,7 +39,7 @@ export async function pause(handle: RunHandle): Promise<void> {
   await say(handle, { type: 'paused' }, active, { status: 'paused' }, 'only a run that has not ended can be paused');
 }
 
-export async function resume(engine: Engine, handle: RunHandle): Promise<void> {
+export async function resume(handle: RunHandle): Promise<void> {
   if (isFinished(handle.status))
     throw new RunStateError(
       handle.runId,
@@ -52,14 +55,13 @@ export async function resume(engine: Engine, handle: RunHandle): Promise<void> {
       'only a run that has not ended can be resumed: call retry() for one that failed',
     );
   }
-  await enqueueAll(engine, handle);
-  await concludeBeside(engine.queue, handle);
+  await enqueueAll(handle);
+  await concludeBeside(handle.engine.queue, handle);
 }
 
-export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
+export async function retry(handle: RunHandle): Promise<void> {
   const over = ['failed', 'cancelled', 'stalled'] as const;
-  const isDone = async () =>
-    !isFinished(handle.status) && (await hasEntry(engine, handle.runId, ({ type }) => type === 'retried'));
+  const isDone = async () => !isFinished(handle.status) && (await hasEntry(handle, ({ type }) => type === 'retried'));
   await say(
     handle,
     { type: 'retried' },
@@ -70,37 +72,51 @@ export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
   );
   // Reads the record again, because a retried run has no deadline.
   await handle.refresh();
-  await enqueueAll(engine, handle);
-  await concludeBeside(engine.queue, handle);
+  await enqueueAll(handle);
+  await concludeBeside(handle.engine.queue, handle);
 }
 
 /** A signal with its payload as text. */
 interface Signal {
   readonly event: string;
   readonly payload: string;
+  /** If true, the schema of the event, which may convert the payload, is still to be applied by a worker. */
+  readonly unchecked?: true | undefined;
+  /** The digest of the payload as it was sent, if the schema of the event has converted it. */
+  readonly sent?: string | undefined;
   /** The caller's id for the signal. Signals of a run with equal ids count as one. */
   readonly id: string | undefined;
 }
 
-export async function signal(engine: Engine, handle: RunHandle, given: Signal): Promise<void> {
-  const { event, payload, id } = given;
-  checkEvent(handle, event);
+export async function signal(handle: RunHandle, given: Signal): Promise<SignalOutcome> {
+  // A signal without an id gets one, by which a repeated call to the engine finds its answer.
+  const outcome = await send(handle, given, given.id ?? randomUUID());
+  if (outcome !== 'too-late' || given.id !== undefined) return outcome;
+  const { event, payload, sent = digestOf(payload) } = given;
+  return isSentAgain(handle.replica.memory, event, sent) ? 'duplicate' : outcome;
+}
+
+async function send(handle: RunHandle, given: Signal, id: string): Promise<SignalOutcome> {
+  const { event, payload, unchecked, sent } = given;
+  const answer = () => handle.replica.answerTo(id) ?? 'duplicate';
+  const again = () => (given.id === undefined ? answer() : 'duplicate');
   // A signal neither resumes a paused run nor starts a scheduled one.
   const held = handle.status === 'paused' || handle.status === 'scheduled' ? handle.status : undefined;
   const becomes = { status: held ?? 'running' } as const;
   const during = held === undefined ? (['running', 'awaiting'] as const) : [held];
-  const slot = id === undefined ? undefined : `i${id}`;
-  const verdict = await commit(handle, { type: 'signal', event, payload, id }, during, becomes, slot);
+  const entry = { type: 'signal', event, payload, id, unchecked, sent } as const;
+  const verdict = await commit(handle, entry, during, becomes, `i${id}`);
   if (verdict === 'refused') {
-    if (!isFinished(handle.status)) return signal(engine, handle, given);
+    if (!isFinished(handle.status)) return send(handle, given, id);
     const isIt = (entry: Entry) => entry.type === 'signal' && entry.id === id;
-    if (id !== undefined && (await hasEntry(engine, handle.runId, isIt))) return;
-    throw new RunStateError(handle.runId, handle.status, 'send signals only to a run that has not ended');
+    return (await hasEntry(handle, isIt)) ? again() : 'too-late';
   }
-  // The run has ended, so the signal is a duplicate.
-  if (isFinished(handle.status)) return;
-  await enqueueAll(engine, handle);
-  await concludeBeside(engine.queue, handle);
+  const outcome = verdict === 'duplicate' ? again() : answer();
+  if (isFinished(handle.status)) return outcome;
+  await enqueueAll(handle);
+  await purgeTimers(handle.engine.queue, handle);
+  await concludeBeside(handle.engine.queue, handle);
+  return outcome;
 }
 
 /**
@@ -152,29 +168,27 @@ function commit(
 }
 
 /** Returns true if the journal contains a matching entry. Old entries may have been dropped. */
-async function hasEntry({ checkpointStore }: Engine, runId: string, isIt: (entry: Entry) => boolean): Promise<boolean> {
-  for await (const { entries } of pagesOf(checkpointStore, runId)) {
+async function hasEntry({ engine, runId }: RunHandle, isIt: (entry: Entry) => boolean): Promise<boolean> {
+  for await (const { entries } of pagesOf(engine.checkpointStore, runId)) {
     if (entries.some(({ text }) => isIt(readEntry(text)))) return true;
   }
   return false;
 }
 
 /** Queues the jobs of all work items of a run. Jobs that are already in the queue are left unchanged. */
-async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
+async function enqueueAll(handle: RunHandle): Promise<void> {
   if (handle.status === 'paused') return;
   const items = [...handle.replica.ledger.values()].filter(({ job, parent }) => job !== undefined && job !== parent);
-  await enqueueMissing(queue, handle, items);
+  await enqueueMissing(handle.engine.queue, handle, items);
 }
 
 /**
  * Checks that a node of the workflow waits for the event. If the workflow has sub-flows or batches, every name is
  * accepted, because sub-flows and batches may wait for any event.
  */
-function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
+export function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
   const isOpen = plan.nodes.some(({ uses }) => uses === 'subflow' || uses === 'batch');
-  const events = plan.nodes.flatMap(({ id, uses, params }) =>
-    uses === 'wait' ? [String(params?.event ?? id)] : uses === 'sleep' ? [id] : [],
-  );
+  const events = plan.nodes.flatMap((node) => eventOf(node) ?? []);
   if (events.includes(event)) return;
   if (isOpen) return void aText(event, 'event');
   throw invalid('event', `an event that the workflow waits for (${events.join(', ') || 'it waits for none'})`, event);

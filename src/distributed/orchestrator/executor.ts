@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type AbstractNode, type FlowNode, FlowRuntime, type IExecutor, type RunOptions } from '../../flow/index.js';
 import { followerOf } from '../../flow/node.js';
 import type { Context, WorkflowResult } from '../../flow/run/index.js';
-import { readAnyRunOptions } from '../../flow/run-options.js';
+import { idGiven, readAnyRunOptions } from '../../flow/run-options.js';
 import { invalid } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 import { reasonFrom } from '../engines/texts.js';
@@ -50,13 +50,14 @@ export class DistributedExecutor implements IExecutor {
     for (const name of elsewhere) {
       if (read[name] !== undefined) throw invalid(name, 'left out: it has no effect on a fleet', read[name]);
     }
-    const { runId = randomUUID(), input, timeout, signal } = read;
+    const { input, timeout, signal } = read;
+    const id = idGiven(read) ?? randomUUID();
     // A run that is aborted before its start executes no node, so running it in this process gives the same result.
-    if (signal?.aborted) return this.runtime.run(flow, context, { runId, input, signal });
+    if (signal?.aborted) return this.runtime.run(flow, context, { id, input, signal });
     const orchestrator = this.#orchestratorOf(flow);
-    await orchestrator.startRun(context, input, { id: runId, timeout });
-    await this.#wait(orchestrator, runId, signal);
-    const result = (await orchestrator.result(runId)) as WorkflowResult<State>;
+    await orchestrator.startRun(context, input, { id, timeout });
+    await this.#wait(orchestrator, id, signal);
+    const result = (await orchestrator.result(id)) as WorkflowResult<State>;
     return result.status === 'cancelled' && signal?.aborted ? Object.assign(result, { reason: signal.reason }) : result;
   }
 

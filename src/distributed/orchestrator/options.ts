@@ -1,5 +1,5 @@
 import type { FlowRuntime } from '../../flow/index.js';
-import type { FlowNode } from '../../flow/node.js';
+import type { FlowNode, FlowTypes, UnknownTypes } from '../../flow/node.js';
 import { aSignal } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 import { anEngine, anObjectGiving, aPayloadLimit, aRetention, aRuntime } from '../run/options.js';
@@ -12,6 +12,7 @@ import { aWorkflowList, type Workflow } from '../workflows/workflows.js';
 export interface OrchestratorOptions<
   // biome-ignore lint/suspicious/noExplicitAny: an orchestrator without workflows starts runs with any context
   State extends object = any,
+  Types extends FlowTypes = UnknownTypes,
 > {
   /** The queue and the stores of the fleet. The workers use the same engine. */
   readonly engine: Engine;
@@ -19,7 +20,7 @@ export interface OrchestratorOptions<
    * Flows or blueprints: any number, and any number of versions of each. `startRun` starts the first workflow. Default:
    * none; the orchestrator then works with all workflows whose graphs are stored on the engine.
    */
-  readonly workflows?: readonly [FlowNode<State>, ...Workflow[]] | readonly Workflow[] | undefined;
+  readonly workflows?: readonly [FlowNode<State, Types>, ...Workflow[]] | readonly Workflow[] | undefined;
   /**
    * The runtime, whose registry and serializer are used. Default: a new `FlowRuntime`, whose registry is empty, so
    * blueprints that use registered functions are refused.

@@ -1,22 +1,27 @@
+import { checkedInTime } from '../../flow/execution/index.js';
 import type { Context } from '../../flow/index.js';
 import { FlowRuntime } from '../../flow/index.js';
-import { FlowNode } from '../../flow/node.js';
+import { FlowNode, type FlowTypes, type UnknownTypes } from '../../flow/node.js';
+import { digestIn } from '../../flow/run/index.js';
 import { type CloseOptions, readCloseOptions } from '../../shared/closing.js';
 import { aName } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 import { aReason, aText as aWorkerId } from '../engines/texts.js';
 import { WorkerAliveError } from '../errors.js';
+import type { SignalOutcome } from '../journal/signals.js';
 import { defaultMaxPayload } from '../run/options.js';
+import type { Payloads } from '../run/payloads.js';
+import type { EndedRun, IdOf, PayloadOf, RunId } from '../run-id.js';
 import type { RunInfo } from '../run-info.js';
 import { Workflows } from '../workflows/workflows.js';
 import type { StartedRun } from './begin.js';
 import * as control from './control.js';
 import { type OrchestratorOptions, readOrchestratorOptions } from './options.js';
-import { Payloads } from './payloads.js';
 import { Questions } from './questions.js';
 import { prune, removeRun } from './removal.js';
 import type { RunEvent } from './run-events.js';
 import { Runs } from './runs.js';
+import { checkedSignal } from './signalling.js';
 import { type Begun, type StartOptions, type StartRequest, startOf, startOfWorkflow } from './start-options.js';
 import { Starting } from './starting.js';
 import {
@@ -29,6 +34,11 @@ import {
   type WaitForOptions,
 } from './views.js';
 import { Waiting } from './waiting.js';
+
+/** Keeps a flow whose request is refused from being taken for a context. */
+interface NoFlow {
+  readonly toBlueprint?: never;
+}
 
 /**
  * Starts, observes and controls the runs of a fleet. The nodes of the runs are executed by workers
@@ -44,6 +54,7 @@ import { Waiting } from './waiting.js';
 export class DistributedOrchestrator<
   // biome-ignore lint/suspicious/noExplicitAny: an orchestrator without workflows starts runs with any context
   State extends object = any,
+  Types extends FlowTypes = UnknownTypes,
 > extends Questions {
   readonly engine: Engine;
   readonly #runs: Runs;
@@ -55,14 +66,14 @@ export class DistributedOrchestrator<
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    * @throws {BlueprintError} for a workflow that is not valid
    */
-  constructor(options: OrchestratorOptions<State>) {
+  constructor(options: OrchestratorOptions<State, Types>) {
     const read = readOrchestratorOptions(options);
     const { engine, workflows = [], runtime = new FlowRuntime(), maxPayload = defaultMaxPayload } = read;
-    const runs = new Runs(engine, new Workflows(workflows, runtime));
+    const runs = new Runs(engine, new Workflows(workflows, runtime, maxPayload));
     super(runs);
     this.engine = engine;
     this.#runs = runs;
-    this.#payloads = new Payloads(runs.workflows.codec, maxPayload);
+    this.#payloads = runs.workflows.payloads;
     this.#starting = new Starting(runs, this.#payloads, read.retention);
     this.#waiting = new Waiting(runs, read.signal);
   }
@@ -77,7 +88,8 @@ export class DistributedOrchestrator<
    * @param options - the `id`, `delay`, `priority`, `timeout` and `retention` of the run, and the `workflow` with its
    *   `version`. Default: `{}`
    * @returns the id of the run
-   * @throws {ValidationError} for an argument that is unknown or of the wrong kind
+   * @throws {ValidationError} for an argument that is unknown or of the wrong kind, and for an input that the schema of
+   *   the workflow refuses, with every fault and its path
    * @throws {WorkflowNotFoundError} for a workflow that was not given and is not on the engine
    * @throws {WorkflowChangedError} if active runs were started with another graph of the workflow in this version
    * @throws {SerializationError} for a value that cannot be serialized
@@ -86,9 +98,9 @@ export class DistributedOrchestrator<
    */
   async startRun(
     context?: Begun<State>,
-    input?: unknown,
+    input?: Types['input'],
     options?: StartOptions & { workflow?: undefined },
-  ): Promise<string>;
+  ): Promise<IdOf<Types>>;
   async startRun(context: Begun<Context> | undefined, input: unknown, options: StartOptions): Promise<string>;
   async startRun(context: object = {}, input?: unknown, options: StartOptions = {}): Promise<string> {
     return (await this.#starting.start(startOf(context, input, options))).id;
@@ -111,18 +123,22 @@ export class DistributedOrchestrator<
    * const { existed } = await orchestrator.start(order, { id: 'order-42', context: { cents: 999 } });
    * if (existed) console.log('ordered before');
    */
-  async start<Own extends object = Context>(
-    workflow: FlowNode<Own> | string,
-    request?: StartRequest<NoInfer<Own>>,
-  ): Promise<StartedRun>;
+  async start<Own extends object = Context, OwnTypes extends FlowTypes = UnknownTypes>(
+    workflow: FlowNode<Own, OwnTypes> | string,
+    request?: StartRequest<NoInfer<Own>, NoInfer<OwnTypes>['input']>,
+  ): Promise<StartedRun<OwnTypes>>;
   /** @deprecated Since 0.9: use `start(workflow, { context, input, id, ... })`. */
   async start(
-    context?: Begun<State>,
+    context?: Begun<State> & NoFlow,
     input?: unknown,
     options?: StartOptions & { workflow?: undefined },
   ): Promise<StartedRun>;
   /** @deprecated Since 0.9: use `start(workflow, { context, input, id, ... })`. */
-  async start(context: Begun<Context> | undefined, input: unknown, options: StartOptions): Promise<StartedRun>;
+  async start(
+    context: (Begun<Context> & NoFlow) | undefined,
+    input: unknown,
+    options: StartOptions,
+  ): Promise<StartedRun>;
   async start(what: object | string = {}, second?: unknown, options: StartOptions = {}): Promise<StartedRun> {
     const isWorkflow = typeof what === 'string' || what instanceof FlowNode;
     return this.#starting.start(isWorkflow ? startOfWorkflow(what, second ?? {}) : startOf(what, second, options));
@@ -140,7 +156,7 @@ export class DistributedOrchestrator<
    * @throws {RunStateError} for a run that has ended in another way
    */
   async cancel(runId: string, reason = 'cancelled'): Promise<void> {
-    await control.cancel(this.engine, await this.#runs.open(runId), aReason(reason, 'reason'));
+    await control.cancel(await this.#runs.open(runId), aReason(reason, 'reason'));
   }
 
   /**
@@ -162,7 +178,7 @@ export class DistributedOrchestrator<
    * @throws {RunStateError} for a run that has ended
    */
   async resume(runId: string): Promise<void> {
-    await control.resume(this.engine, await this.#runs.open(runId));
+    await control.resume(await this.#runs.open(runId));
   }
 
   /**
@@ -176,7 +192,7 @@ export class DistributedOrchestrator<
    * @throws {RunStateError} for a run that is completed, or active without having been retried
    */
   async retry(runId: string): Promise<void> {
-    await control.retry(this.engine, await this.#runs.open(runId));
+    await control.retry(await this.#runs.open(runId));
   }
 
   /**
@@ -186,18 +202,28 @@ export class DistributedOrchestrator<
    * @param event - the name of the event
    * @param payload - the value that the nodes receive. Default: null
    * @param options - `id`: an id for this signal, at most 500 characters. Signals with the same id count as one, so a
-   *   signal can be sent again after an `EngineError`. Default: each call is a separate signal
+   *   signal can be sent again after an `EngineError`. Default: each call is a separate signal. `signal`: ends the check
+   *   of the payload by an async schema; the call rejects with its reason. Default: none
+   * @returns the answer to the signal: it was delivered, is kept for later, comes too late, or was sent before
    * @throws {RunNotFoundError} for an unknown run
-   * @throws {RunStateError} for a run that has ended
-   * @throws {ValidationError} for an event for which no node of the workflow waits
+   * @throws {ValidationError} for an event for which no node of the workflow waits, and for a payload that the schema of
+   *   the event refuses, with every fault and its path
    * @throws {SerializationError} for a payload that cannot be serialized
    * @throws {PayloadError} for a payload that is larger than `maxPayload`
    */
-  async signal(runId: string, event: string, payload: unknown = null, options: SignalOptions = {}): Promise<void> {
-    const { id } = readSignalOptions(options);
+  async signal<Id extends string, Event extends string>(
+    runId: Id,
+    event: Event,
+    payload?: PayloadOf<Id, Event> | null,
+    options: SignalOptions = {},
+  ): Promise<SignalOutcome> {
+    const { id, signal } = readSignalOptions(options);
     const handle = await this.#runs.open(runId);
-    const text = this.#payloads.encode(payload, 'payload');
-    await control.signal(this.engine, handle, { event: aName(event, 'event'), payload: text, id });
+    const checking = checkedSignal(handle, aName(event, 'event'), payload ?? null);
+    const { checked, unchecked } = await checkedInTime(event, { signal }, checking);
+    const text = this.#payloads.encode(checked, 'payload');
+    const sent = checked === payload ? undefined : digestIn(this.#runs.workflows.codec, payload ?? null);
+    return control.signal(handle, { event, payload: text, id, unchecked, sent });
   }
 
   /**
@@ -226,12 +252,14 @@ export class DistributedOrchestrator<
    * @returns the record of the run, with its status and output. Also resolves for a run that has failed
    * @throws {RunNotFoundError} for an unknown run, or if the run is removed in the meantime
    */
-  async waitForCompletion<Output = unknown>(
-    runId: string,
-    options: WaitForOptions | number = {},
-  ): Promise<RunInfo<Output>> {
+  async waitForCompletion<OwnTypes extends FlowTypes>(
+    runId: RunId<OwnTypes>,
+    options?: WaitForOptions | number,
+  ): Promise<EndedRun<OwnTypes['output']>>;
+  async waitForCompletion<Output = unknown>(runId: string, options?: WaitForOptions | number): Promise<RunInfo<Output>>;
+  async waitForCompletion(runId: string, options: WaitForOptions | number = {}): Promise<RunInfo> {
     const record = await this.#waiting.untilOver(runId, readWaitOptions(options));
-    return this.#runs.infoOf(record) as RunInfo<Output>;
+    return this.#runs.infoOf(record);
   }
 
   /**

@@ -44,7 +44,8 @@ export async function prune(runs: Runs, finishedBefore: number): Promise<number>
  * Removes a run and the job of its deadline. The job may still be queued if the worker that ended the run died before
  * it removed the job.
  */
-async function remove({ engine }: Runs, run: Pick<RunRecord, 'runId' | 'incarnation' | 'deadline'>): Promise<void> {
+async function remove(runs: Runs, run: Pick<RunRecord, 'runId' | 'incarnation' | 'deadline'>): Promise<void> {
+  const engine = await runs.engineOf(run.runId);
   await purgeDeadline(engine.queue, run);
   await engine.runInfoStore.deleteRun(run.runId, run.incarnation);
 }

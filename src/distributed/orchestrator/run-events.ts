@@ -86,6 +86,8 @@ export function eventOf(runId: string, { seq, time, text }: JournalEntry, codec:
     case 'concluded':
       return { ...at, type: 'concluded', status: entry.status };
     case 'claimed':
+    case 'input':
+    case 'split':
     case 'parked':
       return undefined;
     default:

@@ -1,4 +1,5 @@
-import type { Engine } from '../contracts.js';
+import { randomUUID } from 'node:crypto';
+import type { Engine, OnShardError } from '../contracts.js';
 import { aText as aRunId } from '../engines/texts.js';
 import { RunNotFoundError } from '../errors.js';
 import { cursorOf, queryOf } from '../run/query.js';
@@ -21,17 +22,38 @@ export class Runs {
   }
 
   /**
+   * Returns the engine that has a run, or would have it: one of the shards, if the engine consists of shards.
+   *
+   * @throws {EngineError} if a shard that may have the run does not answer
+   */
+  async engineOf(runId: string): Promise<Engine> {
+    const id = aRunId(runId, 'runId');
+    return this.engine.shards?.of(id) ?? this.engine;
+  }
+
+  /**
+   * Returns the engine on which to start a run, with the id of the run.
+   *
+   * @param runId - default: a new id
+   * @throws {EngineError} if a shard that may have the run does not answer; for a new id, if no shard answers
+   */
+  async placeFor(runId?: string): Promise<{ readonly engine: Engine; readonly runId: string }> {
+    const { engine } = this;
+    return engine.shards?.forStart(runId) ?? { engine, runId: runId ?? randomUUID() };
+  }
+
+  /**
    * Opens a run: reads its record and its whole journal.
    *
    * @throws {RunNotFoundError} for an unknown run
    */
-  open(runId: string): Promise<RunHandle> {
-    return openRun(this.engine, this.workflows, aRunId(runId, 'runId'), this.catalogue);
+  async open(runId: string): Promise<RunHandle> {
+    return openRun(await this.engineOf(runId), this.workflows, runId, this.catalogue);
   }
 
   /** @throws {RunNotFoundError} for an unknown run */
   async record(runId: string): Promise<RunRecord> {
-    const record = await this.engine.runInfoStore.getRun(aRunId(runId, 'runId'));
+    const record = await (await this.engineOf(runId)).runInfoStore.getRun(runId);
     if (record === undefined) throw new RunNotFoundError(runId);
     return record;
   }
@@ -39,11 +61,12 @@ export class Runs {
   /**
    * Returns a page of runs.
    *
+   * @param onError - called with an error for each shard that does not answer. Default: the call rejects
    * @throws {ValidationError} for a filter that is not valid
    */
-  async page(filter: RunFilter | RunStatus | readonly RunStatus[]): Promise<RunPage> {
+  async page(filter: RunFilter | RunStatus | readonly RunStatus[], onError?: OnShardError): Promise<RunPage> {
     const query = queryOf(filter);
-    const records = await this.engine.runInfoStore.listRuns({ ...query, limit: query.limit + 1 });
+    const records = await this.engine.runInfoStore.listRuns({ ...query, limit: query.limit + 1 }, onError);
     const page = records.slice(0, query.limit);
     const last = records.length > query.limit ? page.at(-1) : undefined;
     return { runs: page.map((record) => this.#listed(record)), cursor: last && cursorOf(last) };

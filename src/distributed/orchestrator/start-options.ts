@@ -1,4 +1,5 @@
 import type { Context, FlowNode } from '../../flow/index.js';
+import { idGiven } from '../../flow/run-options.js';
 import { aLimitUpTo, anObjectOf, aState, aValue, invalid, type Reader } from '../../shared/validate.js';
 import { aText } from '../engines/texts.js';
 import { aRetention, longestWait } from '../run/options.js';
@@ -59,11 +60,11 @@ export interface StartOptions extends StartSettings {
  * @example
  * await orchestrator.start(order, { id: 'order-42', context: { cents: 999 }, delay: 60_000 });
  */
-export interface StartRequest<State extends object = Context> extends StartSettings {
+export interface StartRequest<State extends object = Context, Input = unknown> extends StartSettings {
   /** The initial data of the run: a plain object, or a `WorkflowCtx`. Default: empty. */
   readonly context?: Begun<State> | undefined;
   /** The input of the nodes without an incoming edge. Default: undefined. */
-  readonly input?: unknown;
+  readonly input?: Input | undefined;
 }
 
 /** Options that have been read. A `timeout` of Infinity stands for no limit. */
@@ -114,10 +115,7 @@ const readStartRequest = anObjectOf<StartRequest, Limited<StartRequest>>({
  */
 export function startOf(context: unknown, input: unknown, options: unknown): Start {
   const { runId, ...read } = readStartOptions(options);
-  if (runId !== undefined && read.id !== undefined) {
-    throw invalid('runId', 'left out: it is the older name of id, which is given', runId);
-  }
-  return { ...read, id: read.id ?? runId, context: aContext(context, 'context'), input };
+  return { ...read, id: idGiven({ id: read.id, runId }), context: aContext(context, 'context'), input };
 }
 
 /**

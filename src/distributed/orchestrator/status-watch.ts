@@ -1,4 +1,4 @@
-import { Cancellation, cancellationOf } from '../../kernel/cancellation.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
 import { callAfter, type LongTimer } from '../../shared/long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
 import { firstOf } from '../engines/persistence.js';
@@ -25,17 +25,12 @@ export interface NextChange {
  */
 export class StatusWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
-  readonly #end = new Cancellation([], true);
   #subscribed: Promise<() => void> | undefined = undefined;
   #trying: LongTimer | undefined = undefined;
   #pause = firstPause;
   #users = 0;
 
-  /** @param closed - a signal whose abort ends all waiting. Default: none */
-  constructor(
-    private readonly engine: Engine,
-    private readonly closed?: AbortSignal | undefined,
-  ) {}
+  constructor(private readonly engine: Engine) {}
 
   /**
    * Subscribes to changes, and waits up to a second for the subscription. If subscribing takes longer, all waits are
@@ -76,22 +71,6 @@ export class StatusWatch {
     this.#waiting.set(runId, waiting.add(wake));
     if (until.aborted) wake();
     return { changed, cancel: wake };
-  }
-
-  /**
-   * Returns a cancellation that aborts with the signal's reason, or with an `AbortError` when the watch is closed. The
-   * caller must close the cancellation. All waits on the same signal share one listener.
-   */
-  until(signal?: AbortSignal): Cancellation {
-    const signals = [this.closed, signal].filter((one) => one !== undefined);
-    const until = new Cancellation([this.#end, ...signals.map(cancellationOf)], true);
-    for (const { aborted, reason } of signals) if (aborted) until.abort(reason);
-    return until;
-  }
-
-  /** Ends all waiting. */
-  close(): void {
-    this.#end.abort(new DOMException('the orchestrator was closed', 'AbortError'));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { aBoolean, aCount, anObjectOf, aSignal } from '../../shared/validate.js';
+import { aBoolean, aCount, aFunction, anObjectOf, aSignal } from '../../shared/validate.js';
 import type { JobState, WorkerHealth, WorkItemState } from '../contracts.js';
 import { aText } from '../engines/texts.js';
 import type { WorkItem } from '../journal/ledger.js';
@@ -16,6 +16,8 @@ import type { RunInfo } from '../run-info.js';
 export interface SignalOptions {
   /** An id for the signal, at most 500 characters. Signals of a run with the same id count as one. Default: none. */
   readonly id?: string | undefined;
+  /** Ends the check of the payload by an async schema. A payload that was accepted is sent. Default: none. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -42,6 +44,21 @@ export interface EventsOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds between two checks of the run if the engine sends no notification. Default: 200. */
   readonly pollInterval?: number | undefined;
+}
+
+/**
+ * Options of the questions to all shards: `listRuns`, `countRuns`, `liveness` and `listWorkerHealth` of a
+ * `DistributedOrchestrator`. On an engine without shards they have no effect.
+ *
+ * @example
+ * const counts = await orchestrator.countRuns({ onError: (error) => console.warn(error.message) });
+ */
+export interface ShardsQuestion {
+  /**
+   * Called with an error for each shard that does not answer. The answer then lacks the runs and workers of this shard.
+   * Default: the call rejects. If no shard answers, the call always rejects.
+   */
+  readonly onError?: ((error: Error) => void) | undefined;
 }
 
 /**
@@ -99,7 +116,7 @@ export interface PendingWork {
  */
 export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 
-export const readSignalOptions = anObjectOf<SignalOptions>({ id: aText });
+export const readSignalOptions = anObjectOf<SignalOptions>({ id: aText, signal: aSignal });
 export const readWaitOptions = anObjectOf<WaitForOptions>(
   { pollInterval: anInterval, signal: aSignal },
   'pollInterval',
@@ -110,6 +127,7 @@ export const readEventsOptions = anObjectOf<EventsOptions>({
   signal: aSignal,
   pollInterval: anInterval,
 });
+export const readShardsQuestion = anObjectOf<ShardsQuestion>({ onError: aFunction });
 export const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
 
 /** Returns a decoded failure as an `Error`, because a custom serializer may have returned a value of another kind. */

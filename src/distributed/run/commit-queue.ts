@@ -3,6 +3,7 @@ import type { Commit, Verdict } from '../contracts.js';
 import { sendInParts } from '../engines/together.js';
 import type { EngineError } from '../errors.js';
 import type { Entry } from '../journal/entry.js';
+import type { EarlyEntry } from './early-entries.js';
 import { isPassing, type Patience, pauseAfter } from './patience.js';
 
 /** An entry for the journal of a run, with the conditions of its commit. */
@@ -13,6 +14,13 @@ export interface EntryCommit extends Omit<Commit, 'text'> {
    * retries.
    */
   readonly patience?: Patience | undefined;
+  /** The last entry of the replica from which the commit was derived. Default: the last entry at the call. */
+  readonly since?: number | undefined;
+  /**
+   * The `basis` of the run's handle on which the execution began that makes the entry. On another basis the commit is
+   * refused. Default: the entry does not depend on entries that are not committed yet.
+   */
+  readonly basis?: number | undefined;
 }
 
 /** A commit that waits for its verdict. */
@@ -21,6 +29,11 @@ export interface Waiting {
   readonly commit: Commit;
   /** The number of the last entry that was known when the commit was requested. */
   readonly since: number;
+  readonly basis: number | undefined;
+  /** Entries that are committed together with this one, directly before it. Undefined for most commits. */
+  readonly early: readonly EarlyEntry[] | undefined;
+  /** If true, the commit itself is the last of the early entries. */
+  readonly isEarly: boolean;
   /** Calls a function in the async context of the request. Undefined if the ends of runs have no subscribers. */
   readonly within: (<Result>(call: () => Result) => Result) | undefined;
   readonly patience: Patience | undefined;
@@ -45,11 +58,11 @@ export class CommitQueue {
   #failures = 0;
 
   /**
-   * @param send - commits a batch and settles its commits, or rejects; must not throw synchronously
+   * @param send - commits a batch and settles its commits, at once or when its promise resolves; or rejects or throws
    * @param onTrouble - called with the first error of a series of retries
    */
   constructor(
-    private readonly send: (batch: readonly Waiting[]) => Promise<void>,
+    private readonly send: (batch: readonly Waiting[]) => Promise<void> | undefined,
     private readonly onTrouble: (error: EngineError) => void,
   ) {}
 
@@ -63,13 +76,26 @@ export class CommitQueue {
     if (this.#isCommitting || this.#waiting.length === 0) return;
     this.#isCommitting = true;
     const batch = this.#waiting.splice(0, this.#fitting()).filter(isWanted);
-    this.send(batch).then(
-      () => {
-        this.#failures = 0;
-        this.#goOn();
-      },
-      (error) => void this.#tryAgain(batch, error).then(() => this.#goOn()),
-    );
+    try {
+      const sent = this.send(batch);
+      if (sent === undefined) this.#sent();
+      else
+        sent.then(
+          () => this.#sent(),
+          (error) => this.#failed(batch, error),
+        );
+    } catch (error) {
+      this.#failed(batch, error);
+    }
+  }
+
+  #sent(): void {
+    this.#failures = 0;
+    this.#goOn();
+  }
+
+  #failed(batch: readonly Waiting[], error: unknown): void {
+    void this.#tryAgain(batch, error).then(() => this.#goOn());
   }
 
   #goOn(): void {
@@ -101,12 +127,15 @@ export class CommitQueue {
     await pauseAfter(this.#failures, until);
   }
 
-  /** Returns the number of waiting commits that the next batch can take. */
+  /**
+   * Returns the number of waiting commits that the next batch can take. A commit with early entries ends its batch,
+   * because later commits may depend on its verdict.
+   */
   #fitting(): number {
     let size = 0;
     const end = this.#waiting.slice(0, mostAtOnce).findIndex(({ commit }, index) => {
       size += commit.text.length;
-      return index > 0 && size > mostText;
+      return index > 0 && (size > mostText || this.#waiting[index - 1]?.early !== undefined);
     });
     return end === -1 ? mostAtOnce : end;
   }

@@ -8,12 +8,21 @@ import { longestWait } from './options.js';
 import type { RunHandle } from './run-handle.js';
 
 /**
- * Builds the job of a work item that has a job id.
+ * Builds the jobs of work items that have job ids. Items that share a job are immediate, so any of them describes it.
  *
  * @param now - the engine's clock, in epoch milliseconds
  * @param startDelay - milliseconds before the start of the run. Default: 0
  */
-export function jobOf(item: WorkItem, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
+export function jobsOf(items: readonly WorkItem[], record: RunRecord, now: number, startDelay = 0): Job[] {
+  const jobs = new Map<string, Job>();
+  for (const item of items) {
+    const { job } = item;
+    if (job !== undefined && !jobs.has(job)) jobs.set(job, jobOf(item, record, now, startDelay));
+  }
+  return [...jobs.values()];
+}
+
+function jobOf(item: WorkItem, { runId, incarnation, priority }: RunRecord, now: number, startDelay: number): Job {
   const { job: id, kind, seq, due } = item;
   const delay = Math.ceil(Math.max(startDelay, due === 0 ? 0 : due - now, 0));
   // A delay beyond the maximum is shortened. The worker that gets the job early gives it back for the rest of the
@@ -21,14 +30,10 @@ export function jobOf(item: WorkItem, { runId, incarnation, priority }: RunRecor
   return { id: id as string, runId, incarnation, kind, seq, priority, delay: Math.min(delay, longestWait) };
 }
 
-/**
- * Returns the job that lets completed fallbacks replace their failed nodes, if a stop has interrupted this step. The
- * step has no work item.
- */
-function lookJobsOf({ position, seq }: Replica, record: RunRecord): Job[] {
-  if (standInsOf(position).length === 0) return [];
+/** Returns the job that lets a worker check, after the last entry, what is left to do in a run. It has no work item. */
+export function lookJobOf({ seq }: Replica, record: RunRecord): Job {
   const { runId, incarnation, priority } = record;
-  return [{ id: lookJobIdOf(record, seq), runId, incarnation, kind: 'node', seq, priority, delay: 0 }];
+  return { id: lookJobIdOf(record, seq), runId, incarnation, kind: 'node', seq, priority, delay: 0 };
 }
 
 /** Returns the job that cancels a run at its deadline. */
@@ -59,9 +64,17 @@ export async function purgeJobs(queue: WorkQueue, { runId, replica, record }: Ru
   await queue.purgeRun(runId, [...jobIdsOf(replica), timeoutJobIdOf(record)]);
 }
 
+/** Removes the jobs of timers that are not needed any more, because their waits have ended before. */
+export async function purgeTimers(queue: WorkQueue, { runId, replica }: RunHandle): Promise<void> {
+  const jobs = replica.ledger.dropped;
+  if (jobs.length === 0) return;
+  await queue.purgeRun(runId, jobs);
+  replica.ledger.forget(jobs);
+}
+
 /** Returns the ids of all jobs of a run, except for the job of the deadline. */
 export function jobIdsOf({ ledger }: Replica): string[] {
-  return [...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
+  return [...new Set([...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job])))];
 }
 
 /**
@@ -73,12 +86,19 @@ export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items:
   const { record, replica, now, status } = handle;
   const jobs = deadlineJobsOf(record, now);
   if (status !== 'paused') {
-    jobs.push(...items.map((item) => jobOf(item, record, now, record.startAt - now)));
-    jobs.push(...lookJobsOf(replica, record));
+    jobs.push(...jobsOf(items, record, now, record.startAt - now));
+    // A stop may have interrupted the step in which completed fallbacks replace their failed nodes.
+    if (standInsOf(replica.position).length > 0) jobs.push(lookJobOf(replica, record));
   }
   if (jobs.length === 0) return;
   const states = await queue.statesOf(jobs.map(({ id }) => id));
   const missing = jobs.filter((_job, index) => states[index] === 'absent');
+  if (missing.length === 0) return;
+  // A job whose addition was cut short may be in no list of the queue, but still keep its id.
+  await queue.purgeRun(
+    record.runId,
+    missing.map(({ id }) => id),
+  );
   await queue.enqueue(missing);
   if (!missing.some(({ kind }) => kind === 'timeout')) return;
   // If the run was ended in the meantime, the job of its deadline was removed before this call queued it again.
@@ -98,7 +118,7 @@ export async function wakeLate(queue: WorkQueue, { record, replica, now }: RunHa
   const items = [...replica.ledger.values()].filter(
     ({ job, due }) => job !== undefined && isLate(due || record.startAt),
   );
-  const jobs = items.map((item) => jobOf(item, record, now));
+  const jobs = jobsOf(items, record, now);
   if (isLate(record.deadline)) jobs.push(timeoutJobOf(record, 0));
   const states = await queue.statesOf(jobs.map(({ id }) => id));
   const late = jobs.filter((_job, index) => states[index] === 'delayed');

@@ -1,6 +1,7 @@
 import { FlowRuntime } from '../../flow/index.js';
 import { anObjectOf, aValue, longestDelay, type Reader, type Schema } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
+import { isEngine } from '../engines/is-engine.js';
 
 /** The default of `maxPayload`, in bytes. */
 export const defaultMaxPayload = 2 ** 20;
@@ -23,11 +24,8 @@ export function anObjectGiving<Options>(schema: Schema<Options>, ...needed: read
 }
 
 export const anEngine = aValue<Engine>(
-  'an engine: memory(), pglite(directory), postgres(url) or redis(url)',
-  (value) => {
-    const { commit, begin, queue } = Object(value) as Partial<Engine>;
-    return typeof commit === 'function' && typeof begin === 'function' && typeof queue?.enqueue === 'function';
-  },
+  'an engine: memory(), pglite(directory), postgres(url), redis(url) or shards(engines)',
+  isEngine,
 );
 
 export const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceof FlowRuntime);

@@ -1,11 +1,11 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CallSettings } from '../../flow/execution/index.js';
 import type { Serializer } from '../../flow/index.js';
-import { type Codec, type RunEndEvent, runEndChannel } from '../../flow/run/index.js';
-import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
+import type { Codec } from '../../flow/run/index.js';
+import { isPromiseLike } from '../../shared/promise-like.js';
+import type { CommitAnswer, Engine, JournalEntry, JournalTail, Verdict } from '../contracts.js';
 import { EngineClock } from '../engines/engine-clock.js';
 import { RunNotFoundError, WorkflowChangedError } from '../errors.js';
-import { writeEntry } from '../journal/entry.js';
+import { type Entry, type NodeEntry, readEntry } from '../journal/entry.js';
 import { isSameRun, keyPathOf } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
@@ -13,8 +13,13 @@ import { Replica } from '../journal/replica.js';
 import type { SavedReplica } from '../journal/saved-replica.js';
 import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
-import { CommitQueue, type EntryCommit, type Waiting } from './commit-queue.js';
+import { commitOf, commitsOf, entriesOf, type Judged, judgedBy } from './batches.js';
+import type { EntryCommit, Waiting } from './commit-queue.js';
+import { Commits } from './commits.js';
+import { EarlyEntries, type EarlyEntry } from './early-entries.js';
 import { Growth } from './growth.js';
+import type { Payloads } from './payloads.js';
+import { publishEnd } from './run-end.js';
 
 /** A run in one program: a replica of the run that is kept up to date by reading and committing entries. */
 export class RunHandle {
@@ -28,14 +33,17 @@ export class RunHandle {
   #record: RunRecord;
   #replica: Replica;
   readonly #growth = new Growth();
-  readonly #commits = new CommitQueue(
-    (batch) => this.#commitBatch(batch),
-    (error) => this.onTrouble(error),
-  );
+  readonly #early = new EarlyEntries(() => void this.flush());
+  readonly #commits = new Commits({
+    early: this.#early,
+    latest: () => this.#replica.seq,
+    send: (batch) => this.#commitBatch(batch),
+    onTrouble: (error) => this.onTrouble(error),
+  });
   #reading: Promise<void> | undefined = undefined;
 
   private constructor(
-    private readonly engine: Engine,
+    readonly engine: Engine,
     private readonly workflows: Workflows,
     readonly workflow: KnownWorkflow,
     tail: JournalTail,
@@ -65,6 +73,11 @@ export class RunHandle {
     return this.workflows.codec;
   }
 
+  /** Encodes values that schemas have returned, and checks their size. */
+  get payloads(): Payloads {
+    return this.workflows.payloads;
+  }
+
   get serializer(): Serializer {
     return this.workflows.toolbox.serializer;
   }
@@ -75,6 +88,31 @@ export class RunHandle {
 
   get replica(): Replica {
     return this.#replica;
+  }
+
+  /** The number of the last known entry of the journal, or -1 if the replica is out of date. */
+  get seq(): number {
+    return this.#early.isStale ? -1 : this.#known;
+  }
+
+  /** Identifies the early entries that executions are based on. Changes if such entries are dropped. */
+  get basis(): number {
+    return this.#early.basis;
+  }
+
+  /** If true, the replica has applied entries before their commit. */
+  get hasEarly(): boolean {
+    return this.#early.size > 0;
+  }
+
+  /** If true, the replica is out of date until the run is refreshed. */
+  get isStale(): boolean {
+    return this.#early.isStale;
+  }
+
+  /** The number of the last entry that the journal is known to have, without early entries. */
+  get #known(): number {
+    return this.#replica.seq - this.#early.size;
   }
 
   /** The estimated time of the engine's clock, in epoch milliseconds. */
@@ -100,24 +138,46 @@ export class RunHandle {
    * @throws {RunNotFoundError} if the run was removed or replaced
    */
   commit(given: EntryCommit): Promise<Verdict> {
-    const { entry, during, slot, number, becomes, onlyIfNext, becomesIfNext, patience } = given;
-    const commit = { text: writeEntry(entry), during, slot, number, becomes, onlyIfNext, becomesIfNext };
-    const since = this.#replica.seq;
-    const within = runEndChannel.hasSubscribers ? AsyncLocalStorage.snapshot() : undefined;
-    return new Promise((resolve, reject) => {
-      this.#commits.add({ entry, commit, since, within, patience, resolve, reject });
-    });
+    return this.#commits.add(given);
   }
 
-  #commitBatch(waiting: readonly Waiting[]): Promise<void> {
-    const known = this.#replica.seq;
+  /**
+   * Commits the entries that are held back.
+   *
+   * @returns false if they were dropped, so that their nodes have to be executed again
+   */
+  flush(): Promise<boolean> {
+    return this.#commits.flush();
+  }
+
+  /**
+   * Applies the end of a node to the replica before it is committed. The entry is committed with the next entry that is
+   * based on it, by `flush`, or after a short time.
+   *
+   * @returns false if the entry has to be committed at once; then nothing is done
+   */
+  hold(given: EntryCommit & { readonly entry: NodeEntry }): boolean {
+    const { entry, patience, basis } = given;
+    const replica = this.#replica;
+    if (this.#early.isOff || this.isStale || this.status !== 'running' || basis !== this.basis || !replica.fits(entry))
+      return false;
+    const commit = commitOf(given);
+    if (!this.#early.hasRoomFor(commit.text)) return false;
+    replica.applyEntry(entry, replica.seq + 1, Math.ceil(this.now));
+    this.#early.hold({ entry, commit, patience });
+    return true;
+  }
+
+  #commitBatch(waiting: readonly Waiting[]): Promise<void> | undefined {
+    if (this.isStale) return this.refresh().then(() => this.#commitBatch(waiting));
     const batch = waiting.filter((one) => this.#holds(one));
-    if (batch.length === 0) return Promise.resolve();
-    const commits = batch.map(({ commit, since }) =>
-      since === known ? commit : { ...commit, becomesIfNext: undefined },
-    );
-    const committed = attempt(() => this.engine.commit(this.runId, known, commits, this.incarnation));
-    return committed.then((answer) => this.#take(answer, batch));
+    if (batch.length === 0) return undefined;
+    const known = this.#known;
+    const commits = commitsOf(batch, this.#replica.seq);
+    const committed = this.engine.commit(this.runId, known, commits, this.incarnation);
+    return isPromiseLike(committed)
+      ? committed.then((answer) => this.#take(answer, batch))
+      : this.#take(committed, batch);
   }
 
   /** Applies the answer to a batch of commits, and settles the commits. */
@@ -125,46 +185,49 @@ export class RunHandle {
     if (answer === undefined) throw new RunNotFoundError(this.runId);
     const before = this.status;
     // A later read may already have set a newer status.
-    if (answer.seq >= this.#replica.seq) this.#hear(answer.status, answer.now);
+    if (answer.seq >= this.#known) this.#hear(answer.status, answer.now);
     if (answer.entries === undefined) return this.#commitAnew(batch);
     for (const entry of answer.entries) this.#apply(entry);
     // In the order of the journal, the entries of this batch follow the entries of other programs.
-    for (const [index, { entry, commit }] of batch.entries()) {
-      const seq = answer.verdicts[index];
-      if (typeof seq !== 'number') continue;
-      this.#growth.add(seq, commit.text);
-      this.#replica.applyEntry(entry, seq, answer.now);
+    let at = 0;
+    for (const { entry, commit } of entriesOf(batch)) {
+      const seq = answer.verdicts[at++];
+      if (typeof seq === 'number') this.#apply({ seq, time: answer.now, text: commit.text }, entry);
     }
-    if (!isFinished(before) && isFinished(answer.status)) this.#publishEnd(answer, batch);
+    if (!isFinished(before) && isFinished(answer.status)) {
+      publishEnd(this.#record, this.engine.name, answer, judgedBy(answer, batch));
+    }
+    if (this.isStale || batch.at(-1)?.early !== undefined) return this.#takeEarly(answer, judgedBy(answer, batch));
     for (const [index, { resolve }] of batch.entries()) resolve(answer.verdicts[index] as Verdict);
     return this.#isToBeCompacted() ? this.#compact() : undefined;
   }
 
   /**
-   * Publishes the end of the run if a commit of this batch ended it. The commit may have ended the run in an earlier
-   * call, whose answer was lost.
+   * Settles commits of which the last has early entries. If the entries of other programs came first, it is sent again
+   * after them. If it was refused for another reason, its early entries are dropped.
    */
-  #publishEnd({ status, verdicts, now, entries = [] }: CommitAnswer, batch: readonly Waiting[]): void {
-    const last = entries.at(-1)?.text;
-    const ending = batch.findLast(({ entry, commit: { text, becomes, becomesIfNext } }, index) => {
-      // An entry that names its worker can equal the last entry only if this worker wrote the last entry.
-      const isDone = typeof verdicts[index] === 'number' || ('worker' in entry && text === last);
-      return isDone && (becomes ?? becomesIfNext)?.status === status;
-    });
-    if (ending?.within === undefined) return;
-    const { runId, workflow, startAt } = this.#record;
-    const { error } = (ending.commit.becomes ?? ending.commit.becomesIfNext) as RunChange;
-    const { name: engine } = this.engine;
-    const event = { runId, workflow, status, duration: now - startAt, error, engine } as RunEndEvent;
-    ending.within(() => runEndChannel.publish(event));
+  async #takeEarly({ entries = [] }: CommitAnswer, judged: readonly Judged[]): Promise<void> {
+    if (this.isStale) await this.#read();
+    const { waiting, first } = judged.at(-1) as Judged;
+    const isLeft = this.#early.hasAny(waiting.early ?? []);
+    const isBehind = entries.length > 0 || judged.slice(0, -1).some(({ verdict }) => typeof verdict === 'number');
+    const isOvertaken = isLeft && first === 'refused' && isBehind;
+    if (isLeft && !isOvertaken) {
+      this.#early.drop();
+      await this.#read();
+    }
+    for (const { waiting, verdict } of isOvertaken ? judged.slice(0, -1) : judged) waiting.resolve(verdict);
+    if (isOvertaken) await this.#commitBatch([waiting]);
+    else if (this.#isToBeCompacted()) await this.#compact();
   }
 
   /**
-   * Refuses an `onlyIfNext` commit if the replica has received entries since the commit was requested. The engine
-   * cannot detect this.
+   * Refuses an `onlyIfNext` commit if the replica has received entries since the commit was requested, and a commit whose
+   * basis was dropped. The engine cannot detect this.
    */
-  #holds({ commit, since, resolve }: Waiting): boolean {
-    if (commit.onlyIfNext !== true || since === this.#replica.seq) return true;
+  #holds({ commit, since, basis, resolve }: Waiting): boolean {
+    const isBased = basis === undefined || basis === this.basis;
+    if (isBased && (commit.onlyIfNext !== true || since === this.#replica.seq)) return true;
     resolve('refused');
     return false;
   }
@@ -179,12 +242,16 @@ export class RunHandle {
   }
 
   async #read(): Promise<void> {
-    let isThere = false;
-    for await (const page of pagesOf(this.engine.checkpointStore, this.runId, this.#replica.seq)) {
-      isThere = true;
-      this.takeIn(page);
-    }
-    if (!isThere) throw new RunNotFoundError(this.runId);
+    do {
+      let isThere = false;
+      const after = this.isStale ? undefined : this.#known;
+      for await (const page of pagesOf(this.engine.checkpointStore, this.runId, after)) {
+        isThere = true;
+        this.takeIn(page);
+      }
+      if (!isThere) throw new RunNotFoundError(this.runId);
+      this.#early.repeat((early) => this.#repeat(early));
+    } while (this.isStale);
   }
 
   /**
@@ -195,16 +262,38 @@ export class RunHandle {
   takeIn(tail: JournalTail): void {
     // The run was removed, and another run was started under its id.
     if (!isSameRun(tail.record, this.#record)) throw new RunNotFoundError(this.runId);
-    if (tail.seq < this.#replica.seq) return;
+    if (!this.isStale && tail.seq < this.#known) return;
     this.#record = tail.record;
     this.#hear(tail.record.status, tail.now);
     if (tail.snapshot === undefined) for (const entry of tail.entries) this.#apply(entry);
-    else this.#replica = this.#replicaFrom(tail);
+    else {
+      this.#early.displace();
+      this.#replica = this.#replicaFrom(tail);
+    }
   }
 
-  #apply(entry: JournalEntry): void {
-    this.#growth.add(entry.seq, entry.text);
-    this.#replica.apply(entry);
+  /**
+   * Applies an entry of the journal, unless it is known.
+   *
+   * @param parsed - the parsed entry, if it is at hand
+   */
+  #apply({ seq, time, text }: JournalEntry, parsed?: Entry): void {
+    if (seq <= this.#known || this.isStale) return;
+    const { size } = this.#early;
+    if (size > 0 && !this.#early.confirm(text)) {
+      this.#early.isStale = true;
+      return;
+    }
+    this.#growth.add(seq, text);
+    if (size > 0) this.#replica.date(size, time);
+    else this.#replica.applyEntry(parsed ?? readEntry(text), seq, time);
+  }
+
+  /** Applies an early entry to a replica that was built anew. Returns false if the entry no longer fits. */
+  #repeat({ entry }: EarlyEntry): boolean {
+    if (!this.#replica.fits(entry)) return false;
+    this.#replica.applyEntry(entry, this.#replica.seq + 1, Math.ceil(this.now));
+    return true;
   }
 
   #hear(status: RunStatus, now: number): void {
@@ -240,7 +329,7 @@ export class RunHandle {
    * the merge functions and might save a wrong context in the snapshot.
    */
   #isToBeCompacted(): boolean {
-    return this.workflow.hasCode && this.#growth.isDue;
+    return this.workflow.hasCode && this.#growth.isDue && this.#early.size === 0 && !this.isStale;
   }
 
   /**
@@ -259,14 +348,5 @@ export class RunHandle {
     } catch (error) {
       this.onTrouble(error);
     }
-  }
-}
-
-/** Converts a synchronous throw of a custom engine to a rejected promise. */
-function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return work();
-  } catch (error) {
-    return Promise.reject(error);
   }
 }

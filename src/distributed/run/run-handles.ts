@@ -52,12 +52,12 @@ export class RunHandles {
     const known = before !== undefined && isFor(incarnation, before) ? before : undefined;
     const opened = known === undefined ? await this.#opened(runId, incarnation) : undefined;
     const handle = this.#use(known ?? (opened as RunHandle));
-    if (handle === opened && handle.replica.seq >= seq) return handle;
+    if (handle === opened && handle.seq >= seq) return handle;
     try {
       const isRecent = !isFinished(handle.status) && handle.clock.age < freshFor;
-      if (handle.replica.seq < seq || !isRecent) await handle.refresh();
+      if (handle.seq < seq || !isRecent) await handle.refresh();
       // The first refresh may have joined a read that started before the entry was committed.
-      if (handle.replica.seq < seq) await handle.refresh();
+      if (handle.seq < seq) await handle.refresh();
       return handle;
     } catch (error) {
       this.release(handle);

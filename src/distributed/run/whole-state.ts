@@ -20,14 +20,19 @@ type Readable = Remembered<unknown, SavedRun, Entry>;
  */
 export function memoryAsRead({ memory, position, runId, origin: { codec } }: Replica, of = ''): RunMemory {
   const read = (text: string, field: string) => codec.decode(text, field, of);
-  const { actions, awaiting, itemChanges } = memory;
-  const kept: { -readonly [Name in keyof Readable]?: Readable[Name] } = { actions, awaiting, itemChanges };
+  const { actions, awaiting, itemChanges, received } = memory;
+  const kept: { -readonly [Name in keyof Readable]?: Readable[Name] } = { actions, awaiting, itemChanges, received };
   if (memory.has('failures')) {
     kept.failures = new ReadMap(memory.failures, (failure) => {
       return { ...failure, cause: readError(codec, failure.cause, runId) };
     });
   }
-  if (memory.has('delivered')) kept.delivered = new ReadMap(memory.delivered, (events) => eventsFrom(events, read));
+  if (memory.has('delivered')) {
+    kept.delivered = new ReadMap(memory.delivered, ({ events, ...rest }) => ({
+      events: eventsFrom(events, read),
+      ...rest,
+    }));
+  }
   if (memory.has('passed')) kept.passed = new ReadMap(memory.passed, (text) => read(text, 'what an edge passes on'));
   if (memory.has('items')) {
     kept.items = new ReadMap(memory.items, (outputs) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Flow } from '../../flow/index.js';
-import { instrument } from '../../kernel/instrumentation.js';
+import { instrument } from '../../kernel/hooks/instrumentation.js';
 import { withFleet } from './fleet.js';
 import { newId, oddTexts, type Suite } from './suite.js';
 

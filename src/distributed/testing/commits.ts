@@ -112,6 +112,46 @@ export function testCommit(suite: Suite): void {
     assert.deepEqual([verdicts, status], [[1, 'refused', 2, 3, 'refused'], 'failed']);
   });
 
+  suite.it('adds an entry that goes with the one before it only together with it', async () => {
+    const { engine, other } = suite;
+    const runId = await begun(engine);
+    const together = [
+      { text: 'a', slot: 'a', number: 1, onlyIfNext: true },
+      { text: 'b', slot: 'b', number: 1, withPrevious: true },
+      { text: 'c', slot: 'c', number: 1, withPrevious: true },
+    ] as const;
+    await commit(engine, runId, 0, { text: 'other', slot: 'other', number: 1 });
+    const late = await commit(engine, runId, 0, ...together, { text: 'alone' });
+    assert.deepEqual([late.verdicts, late.seq], [['refused', 'refused', 'refused', 2], 2]);
+    assert.deepEqual((await commit(engine, runId, 2, ...together)).verdicts, [3, 4, 5]);
+    // The answer may have been lost, so the call is repeated.
+    const dup = 'duplicate';
+    assert.deepEqual((await commit(other, runId, 2, ...together)).verdicts, [dup, dup, dup]);
+    const after = { text: 'd', slot: 'd', number: 1, withPrevious: true };
+    assert.deepEqual((await commit(engine, runId, 5, together[2], after)).verdicts, [dup, 'refused']);
+    assert.deepEqual((await commit(engine, runId, 5, after)).verdicts, ['refused']);
+    assert.deepEqual((await commit(engine, runId, 5, {}, after, { during: [] }, { withPrevious: true })).verdicts, [
+      6,
+      7,
+      'refused',
+      'refused',
+    ]);
+  });
+
+  suite.it('changes the run by an entry that goes with the next one', async () => {
+    const { engine } = suite;
+    const runId = await begun(engine);
+    const becomesIfNext = { status: 'failed', error: 'last' } as const;
+    await commit(engine, runId, 0, { text: 'other' });
+    const late = await commit(engine, runId, 0, {}, { withPrevious: true, becomesIfNext });
+    assert.deepEqual([late.verdicts, late.status], [[2, 3], 'running']);
+    const beside = await commit(engine, runId, 3, {}, {}, { withPrevious: true, becomesIfNext });
+    assert.deepEqual([beside.verdicts, beside.status], [[4, 5, 6], 'running']);
+    const last = [{ onlyIfNext: true }, { withPrevious: true }, { withPrevious: true, becomesIfNext }];
+    const ended = await commit(engine, runId, 6, ...last);
+    assert.deepEqual([ended.verdicts, ended.status], [[7, 8, 9], 'failed']);
+  });
+
   suite.it('sets a scheduled run to running, and leaves other statuses as they are', async () => {
     const { engine } = suite;
     const scheduled = await begun(engine, { status: 'scheduled' });

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { Flow } from '../../flow/index.js';
+import { Orchestrator } from '../../kernel/face.js';
 import { withFleet } from './fleet.js';
 import { gateFor } from './gate.js';
 import { testStarts } from './starting-runs.js';
 import { newId, type Suite, until } from './suite.js';
-import { testFarTimes, testWaits } from './waiting-runs.js';
+import { testExpiry, testFarTimes, testWaits } from './waiting-runs.js';
 
 /** Tests runs that wait, runs that are paused, cancelled or retried, and starts of runs. */
 export function testControlledRuns(suite: Suite): void {
   suite.describe('runs under control', () => {
     testWaits(suite);
+    testExpiry(suite);
     testFarTimes(suite);
     testControl(suite);
     testStarts(suite);
@@ -94,6 +96,38 @@ function testControl(suite: Suite): void {
     });
   });
 
+  suite.it('a retried run does not repeat what has run after the failure', async () => {
+    let isDown = true;
+    const called: string[] = [];
+    const flow = new Flow(newId('after'))
+      .node('work', () => {
+        called.push('work');
+        if (isDown) throw new Error('down');
+        return 'up';
+      })
+      .node('close', () => void called.push('close'), { joinStrategy: 'settled' })
+      .node(
+        'alarm',
+        () => {
+          called.push('alarm');
+          throw new Error('no line');
+        },
+        { joinStrategy: 'failed' },
+      )
+      .edge('work', 'close')
+      .edge('work', 'alarm');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const failed = await finish();
+      assert.deepEqual([failed.status, [...called].sort()], ['failed', ['alarm', 'close', 'work']]);
+      isDown = false;
+      await orchestrator.retry(failed.runId);
+      const run = await orchestrator.waitForCompletion(failed.runId);
+      assert.deepEqual([run.status, run.output, called.slice(3)], ['completed', 'up', ['work']]);
+      const { completed, skipped } = await orchestrator.result(failed.runId);
+      assert.deepEqual([[...completed].sort(), skipped], [['close', 'work'], ['alarm']]);
+    });
+  });
+
   suite.it('a run that was cancelled can be retried', async () => {
     const gates = [gateFor(), gateFor()];
     let calls = 0;
@@ -124,5 +158,27 @@ function testControl(suite: Suite): void {
       assert.equal(run.status, 'cancelled');
       assert.match(run.error as string, /timed out after 200 ms/);
     });
+  });
+
+  suite.it('a node sees the time that its run has left, and no limit after a retry', async () => {
+    const kernel = new Orchestrator();
+    const left: number[] = [];
+    const flow = new Flow(newId('left'))
+      .node('a', () => left.push(kernel.remaining))
+      .node('b', () => {
+        left.push(kernel.remaining);
+        if (left.length === 2) throw new Error('again');
+      })
+      .edge('a', 'b');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun({}, undefined, { timeout: 3_600_000 });
+      assert.equal((await orchestrator.waitForCompletion(runId)).status, 'failed');
+      await orchestrator.retry(runId);
+      await orchestrator.waitForCompletion(runId);
+    });
+    const [first = 0, second = 0, third] = left;
+    assert.ok(first > 3_000_000 && first <= 3_600_000, `${first} ms are left at first`);
+    assert.ok(second > 3_000_000 && second < first, `${second} ms are left after ${first} ms`);
+    assert.equal(third, Infinity);
   });
 }

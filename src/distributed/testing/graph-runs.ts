@@ -94,6 +94,50 @@ export function testGraphs(suite: Suite): void {
     });
   });
 
+  suite.it('a run has not failed before its clean-up and its alarm have run', async () => {
+    const calls: string[] = [];
+    const flow = new Flow(newId('after'))
+      .node('open', () => 'handle')
+      .node('work', () => Promise.reject(new RangeError('broken')))
+      .node('report', () => calls.push('report'))
+      .node('close', (input) => void calls.push(`close ${JSON.stringify(input)}`), { joinStrategy: 'settled' })
+      .node('alarm', (_, { failures }) => void calls.push(...failures.map(({ message }) => message)), {
+        joinStrategy: 'failed',
+      })
+      .edge('open', 'work')
+      .edge('work', 'report')
+      .edge('open', 'close')
+      .edge('report', 'close')
+      .edge('report', 'alarm');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish();
+      assert.equal(run.status, 'failed');
+      assert.match(run.error as string, /work/);
+      assert.deepEqual(calls.sort(), ['close {"open":"handle"}', 'node "work" failed: broken']);
+      const { completed, unreached } = await orchestrator.result(run.runId);
+      assert.deepEqual([...completed].sort(), ['alarm', 'close', 'open']);
+      assert.deepEqual(
+        unreached.map(({ nodeId }) => nodeId),
+        ['report'],
+      );
+    });
+  });
+
+  suite.it('a clean-up runs after a success, and is not the output of the run', async () => {
+    const calls: string[] = [];
+    const flow = new Flow(newId('clean'))
+      .node('work', () => 'done')
+      .node('close', (input) => calls.push(`close ${input}`), { joinStrategy: 'settled' })
+      .node('alarm', () => calls.push('alarm'), { joinStrategy: 'failed' })
+      .edge('work', 'close')
+      .edge('work', 'alarm');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish();
+      assert.deepEqual([run.status, run.output, calls], ['completed', 'done', ['close done']]);
+      assert.deepEqual((await orchestrator.result(run.runId)).skipped, ['alarm']);
+    });
+  });
+
   suite.it('a loop repeats until a node ends it', async () => {
     const flow = new Flow(newId('loop'))
       .node('turn', (n: number) => withAction(n >= 9 ? 'end' : 'again', n + 1), { joinStrategy: 'any' })

@@ -6,6 +6,7 @@ import { testIncarnations } from './incarnations.js';
 import { testJournals } from './journal.js';
 import { testQueue } from './queue.js';
 import { testRuns } from './runs.js';
+import { testSchemas } from './schemas.js';
 import { testSearch } from './search.js';
 import { testStores } from './stores.js';
 import type { Suite, TestFramework } from './suite.js';
@@ -97,6 +98,7 @@ export function conformanceOf(options: ConformanceOptions, framework: TestFramew
     testWholeRuns(suite);
     testControlledRuns(suite);
     testWithoutCode(suite);
+    testSchemas(suite);
     testCarriers(suite);
   });
 }

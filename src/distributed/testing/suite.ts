@@ -1,25 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { newId } from '../../shared/conformance.js';
 import type { Commit, CommitAnswer, Engine, Job, NewRun } from '../contracts.js';
 import { newIncarnation } from '../journal/incarnation.js';
 import { activeStatuses, type RunQuery, runStatuses } from '../run-info.js';
 
-/**
- * The functions of a test framework with which the conformance suites register their tests. vitest and jest provide
- * them under these names. For `node:test`, pass `before` as `beforeAll` and `after` as `afterAll`.
- *
- * @example
- * import { after, before, describe, it } from 'node:test';
- *
- * const framework: TestFramework = { describe, it, beforeAll: before, afterAll: after };
- */
-export interface TestFramework {
-  describe(name: string, tests: () => void): unknown;
-  it(name: string, test: () => Promise<void>): unknown;
-  beforeAll(work: () => Promise<void>): unknown;
-  afterAll(work: () => Promise<void>): unknown;
-}
+export { newId, oddTexts, type TestFramework, until } from '../../shared/conformance.js';
 
 /** The context of a group of tests: functions to register tests, and the engine under test. */
 export interface Suite {
@@ -29,37 +14,6 @@ export interface Suite {
   readonly engine: Engine;
   /** A second engine with the same storage, or the first one if the options have no `again`. */
   readonly other: Engine;
-}
-
-/** Ids and texts that break code which treats them as syntax. */
-export const oddTexts: readonly string[] = [
-  `it's "quoted" \`so\``,
-  '{braces} }{ {{twice}} {a}{b}',
-  'colons:a::b:',
-  'a/b\\c|d,e;f=g&h#i',
-  'line\nbreak\ttab\r\nend',
-  ' leading and trailing ',
-  'emoji 😀👩‍👩‍👧 é ü ß 漢字 \u2028',
-  '__proto__',
-  'constructor',
-  'toString',
-  `'; DROP TABLE runs; --`,
-  '$1 $$ %s ? :name @x',
-  `"]] redis.call('FLUSHALL') --`,
-  '*',
-  '-inf',
-  '0',
-  'null',
-  '../..',
-  '%00%2e',
-  '\u0001\u001f\u007f',
-  'x'.repeat(500),
-  '😀'.repeat(250),
-];
-
-/** Returns an id that no other test uses. */
-export function newId(prefix = 'run'): string {
-  return `${prefix}-${randomUUID()}`;
 }
 
 /** Builds a run for `begin`. */
@@ -117,11 +71,14 @@ export function always(given: Partial<Commit>): Partial<Commit> {
   return { during: runStatuses, ...given };
 }
 
+/** The run of jobs without a run of their own. Only jobs of one run are in one order if the engine consists of shards. */
+const runOfJobs = newId();
+
 /** Builds a job for `enqueue`. */
 export function aJob(given: Partial<Job> = {}): Job {
   return {
     id: newId('job'),
-    runId: newId(),
+    runId: runOfJobs,
     incarnation: newIncarnation(),
     kind: 'node',
     seq: 0,
@@ -145,19 +102,6 @@ export function aQuery(given: Partial<RunQuery> = {}): RunQuery {
     cursor: undefined,
     ...given,
   };
-}
-
-/** Repeats a check until it no longer throws. The timeout is long, because machines may be busy. */
-export async function until<Value>(check: () => Value | Promise<Value>, timeout = 60_000): Promise<Value> {
-  const deadline = performance.now() + timeout;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await sleep(20);
-    }
-  }
 }
 
 /**

@@ -57,8 +57,39 @@ export function testWaits(suite: Suite): void {
       await Promise.all([send(`it's "2"`, 5), send(`it's "2"`, 5)]);
       assert.equal((await orchestrator.waitForCompletion(runId)).output, 5);
       // Repeats the signal, like a caller that has not received the first answer.
-      await send(`it's "2"`, 5);
-      await assert.rejects(send('payment-3', 6), { code: 'ERR_RUN_STATE' });
+      assert.equal(await send(`it's "2"`, 5), 'duplicate');
+      assert.equal(await send('payment-3', 6), 'too-late');
+    });
+  });
+
+  suite.it('a signal is answered: it was delivered, is kept, comes too late, or was sent before', async () => {
+    const gate = gateFor();
+    const flow = new Flow(newId('answers'))
+      .wait('one', { event: 'go' })
+      .node('slow', () => gate.opened)
+      .wait('two', { event: 'later' })
+      .wait('three')
+      .edge('one', 'slow')
+      .edge('slow', 'two')
+      .edge('two', 'three');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await reaches(orchestrator, runId, 'awaiting');
+      const send = (event: string, id?: string) => orchestrator.signal(runId, event, event, { id });
+      assert.equal(await send('go', 'a'), 'delivered');
+      assert.equal(await send('go', 'a'), 'duplicate');
+      assert.equal(await send('go'), 'duplicate');
+      assert.equal(await send('go', 'b'), 'too-late');
+      assert.equal(await orchestrator.signal(runId, 'go', 'another'), 'too-late');
+      assert.equal(await send('later'), 'kept');
+      gate.open();
+      await reaches(orchestrator, runId, 'awaiting');
+      assert.equal(await send('later'), 'duplicate');
+      assert.equal(await send('three'), 'delivered');
+      assert.equal((await orchestrator.waitForCompletion(runId)).status, 'completed');
+      assert.equal(await send('three'), 'duplicate');
+      assert.equal(await orchestrator.signal(runId, 'three', 'another'), 'too-late');
+      await assert.rejects(send('four'), { code: 'ERR_VALIDATION' });
     });
   });
 
@@ -79,6 +110,85 @@ export function testWaits(suite: Suite): void {
       assertWaited(run.output, 3_000);
     });
   });
+}
+
+/** Tests waits that expire. */
+export function testExpiry(suite: Suite): void {
+  /** An order that is approved, or escalated when the wait has expired. */
+  const order = (timeout: number) =>
+    new Flow(newId('expiry'))
+      .node('load', () => ({ total: 5 }))
+      .wait('approve', { event: 'approved', timeout })
+      .node('ship', (answer) => ['shipped', answer])
+      .node('escalate', (loaded) => ['escalated', loaded])
+      .edge('load', 'approve')
+      .edge('approve', 'ship')
+      .edge('approve', 'escalate', { action: 'timeout' });
+
+  suite.it('a wait ends with its event before it expires, and leaves no work behind', async () => {
+    const flow = order(3_600_000);
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await reaches(orchestrator, runId, 'awaiting');
+      assert.equal((await orchestrator.result(runId)).awaiting[0]?.expires, true);
+      assert.equal(await orchestrator.signal(runId, 'approved', 'yes'), 'delivered');
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.deepEqual([run.status, run.output], ['completed', ['shipped', 'yes']]);
+      await until(async () => assert.deepEqual(await orchestrator.pendingWork(runId), []));
+    });
+  });
+
+  suite.it('a wait that expires is followed by its edge for that, and passes on its input', async () => {
+    const flow = order(1_000);
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.deepEqual([run.status, run.output], ['completed', ['escalated', { total: 5 }]]);
+      assert.equal(await orchestrator.signal(runId, 'approved', 'yes'), 'too-late');
+    });
+  });
+
+  suite.it('a wait that expires without an edge for that fails, and waits anew when the run is retried', async () => {
+    const flow = new Flow(newId('strict')).wait('approve', { timeout: 1_000 });
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.equal(run.status, 'failed');
+      assert.match(String(run.error), /"approve" timed out after 1000 ms/);
+      await orchestrator.retry(runId);
+      await reaches(orchestrator, runId, 'awaiting');
+      assert.equal(await orchestrator.signal(runId, 'approve', 'yes'), 'delivered');
+      assert.equal((await orchestrator.waitForCompletion(runId)).output, 'yes');
+    });
+  });
+
+  suite.it('a wait in a sub-flow expires', async () => {
+    const flow = new Flow(newId('outer')).node('inner', order(1_000)).node('last', (output) => output);
+    flow.edge('inner', 'last');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const run = await orchestrator.waitForCompletion(await orchestrator.startRun());
+      assert.deepEqual([run.status, run.output], ['completed', ['escalated', { total: 5 }]]);
+    });
+  });
+
+  suite.it(
+    'a signal that arrives after the expiry comes too late, even if no worker has noticed the expiry',
+    async () => {
+      const flow = order(5_000);
+      await withFleet(suite, [flow], async ({ orchestrator, workers }) => {
+        const runId = await orchestrator.startRun();
+        await reaches(orchestrator, runId, 'awaiting');
+        // The workers hold nothing any more that they would give back.
+        const onlyTimer = { waiting: 0, delayed: 1, active: 0 };
+        await until(async () => assert.deepEqual(await suite.engine.queue.depth(), onlyTimer));
+        await Promise.all(workers.map((worker) => worker.stop()));
+        await new Promise((resolve) => setTimeout(resolve, 5_500));
+        assert.equal(await orchestrator.signal(runId, 'approved', 'yes'), 'too-late');
+        assert.equal((await orchestrator.result(runId)).awaiting[0]?.nodeId, 'approve');
+        await orchestrator.cancel(runId);
+      });
+    },
+  );
 }
 
 /** Tests times that are too far away for `setTimeout`. */

@@ -152,7 +152,11 @@ interface Both extends Pick<Fleet, 'workers'> {
 }
 
 /** Runs a test with a fleet, and with an orchestrator that was given no workflow, as in another program. */
-async function withoutCode(suite: Suite, flows: readonly Flow[], test: (both: Both) => Promise<void>): Promise<void> {
+export async function withoutCode(
+  suite: Suite,
+  flows: readonly Flow[],
+  test: (both: Both) => Promise<void>,
+): Promise<void> {
   const orchestrator = new OrchestratorBuilder().engine(suite.other).build();
   try {
     if (flows.length === 0) await test({ orchestrator, withCode: orchestrator, workers: [] });

@@ -38,10 +38,6 @@ export class Activity {
   retried = 0;
   /** Number of current executions that are retries. */
   retrying = 0;
-  /** Number of current executions of suspects: work items during which a worker may have died earlier. */
-  suspects = 0;
-  /** If true, the only suspect that is being executed is given up if this worker dies too. */
-  hasLastChance = false;
   readonly #executing = new Set<Executing>();
   #done: Executing[] = [];
   #late: Late[] = [];

@@ -46,22 +46,22 @@ export class Deaths {
 
   /** Executes an item, unless it has killed too many workers or has to wait until it can be executed alone. */
   async attempt(item: WorkItem, execute: () => Promise<void>): Promise<Outcome> {
-    const { activity, maxCrashes } = this.worker;
+    const { suspects, maxCrashes } = this.worker;
     const deaths = await this.#deathsIn(item);
     if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? 'too many' : 'look again';
     const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
     // There must be no await between this check and the assignments below, so that no second item passes the check.
-    if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) return 'later';
-    activity.suspects++;
-    activity.hasLastChance = isLastChance;
+    if (suspects.hasLastChance || (isLastChance && suspects.count > 0)) return 'later';
+    suspects.count++;
+    suspects.hasLastChance = isLastChance;
     try {
       if (deaths > 0) await this.#count(item, this.unseen + 1);
       this.unseen = 0;
       await execute();
       return 'executed';
     } finally {
-      activity.suspects--;
-      activity.hasLastChance = false;
+      suspects.count--;
+      suspects.hasLastChance = false;
     }
   }
 

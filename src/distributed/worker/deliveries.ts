@@ -1,6 +1,6 @@
 import { SerializationError } from '../../flow/index.js';
 import { Cancellation } from '../../kernel/cancellation.js';
-import { isInstrumented, restored } from '../../kernel/instrumentation.js';
+import { isInstrumented, restored } from '../../kernel/hooks/instrumentation.js';
 import type { Delivery, Disposition } from '../contracts.js';
 import { RunNotFoundError, SupersededError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { isFor } from '../journal/incarnation.js';
@@ -75,6 +75,8 @@ export class Deliveries {
 
   async #handle(delivery: Delivery, handle: RunHandle): Promise<Disposition> {
     const abort = new Cancellation([], true);
+    const { deadline } = handle.record;
+    if (deadline !== undefined) abort.announce(deadline - handle.now);
     const onLost = () => abort.abort(delivery.signal.reason);
     delivery.signal.addEventListener('abort', onLost);
     this.#aborts.set(abort, handle);

@@ -24,6 +24,7 @@ import type { WorkItem } from '../journal/ledger.js';
 import { isPassing } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
+import type { Beginning, Sharing } from './sharing.js';
 import type { WorkItemView } from './work-item-state.js';
 import { type Ended, fieldOf, WorkItemTexts } from './work-item-texts.js';
 
@@ -40,8 +41,11 @@ export interface Holder {
   readonly job: string;
   /** Maximum size of a text, in bytes. */
   readonly maxPayload: number;
+  readonly sharing: Sharing;
   /** Ends the retries of calls that the engine could not carry out. */
   readonly until: Cancellation;
+  /** If true, ends of repeatable nodes may be held back until the next node has ended. */
+  readonly mayHold: boolean;
 }
 
 /**
@@ -63,7 +67,9 @@ interface Claim {
  * the engine's failure.
  */
 export class WorkItemJournal implements StateJournal {
-  readonly #began = performance.now();
+  readonly #began: Beginning;
+  /** The basis on which the execution began; see `EarlyEntries`. */
+  readonly #basis: number;
   readonly #texts: WorkItemTexts;
   #claimed: Promise<Claim> | undefined = undefined;
   #steps = 0;
@@ -78,6 +84,8 @@ export class WorkItemJournal implements StateJournal {
     private readonly own: WorkItemView,
     private readonly item?: WorkItem,
   ) {
+    this.#began = holder.sharing.begin();
+    this.#basis = handle.basis;
     this.#texts = new WorkItemTexts(handle, holder.maxPayload);
   }
 
@@ -99,6 +107,12 @@ export class WorkItemJournal implements StateJournal {
       case 'started':
       case 'child':
         return this.#step(happening);
+      case 'delivered':
+        // Signals and times are entries of the run, which no execution of a node makes.
+        return Promise.reject(new RangeError(`"${happening.nodeId}" cannot end its wait while it is executed`));
+      case 'concluded':
+      case 'retried':
+        return Promise.reject(new RangeError(`the run cannot be ${happening.type} by the execution of a node`));
       default:
         return this.#end(happening);
     }
@@ -172,7 +186,9 @@ export class WorkItemJournal implements StateJournal {
     const number = isOwn ? execution.round * mostAttempts + execution.attempt : replica.roundOf(node);
     const write = (ended: Ended, changes: Changes) => {
       const entry = this.#texts.entryOf(ended, { ...execution, ...changes }, isOwn);
-      return this.#commit(entry, slot, number, isOwn ? this.#conclusion(entry, node) : undefined);
+      const conclusion = isOwn ? this.#conclusion(entry, node) : undefined;
+      if (isOwn && conclusion === undefined && this.#isRepeatable(entry, node)) return this.#hold(entry, slot, number);
+      return this.#commit(entry, slot, number, conclusion);
     };
     try {
       await write(happening, happening.type === 'completed' ? this.#changes(happening.nodeId) : {});
@@ -183,9 +199,38 @@ export class WorkItemJournal implements StateJournal {
     }
   }
 
+  /** Returns true if the end of a node need not be committed before the next node begins, as far as is known so far. */
+  #isRepeatable(entry: NodeEntry, node: number): boolean {
+    const { position, ledger, memory } = this.handle.replica;
+    const { plan } = position;
+    if (!this.holder.mayHold || plan.nodes[node]?.config?.repeatable !== true) return false;
+    if (entry.type !== 'completed' || ledger.size !== 1 || memory.has('awaiting') || plan.owners.has(node))
+      return false;
+    const arcs = entry.targets?.length ?? (plan.outFrom[node + 1] as number) - (plan.outFrom[node] as number);
+    return arcs === 1;
+  }
+
+  /**
+   * Applies the end of a node before it is committed, so that this job can go on with the next node. Commits the end at
+   * once if anything else follows from it.
+   */
+  async #hold(entry: NodeEntry, slot: string, number: number): Promise<unknown> {
+    const { handle, holder } = this;
+    const patience = { until: holder.until };
+    const commit = { entry, slot, number, during: activeStatuses, patience, basis: this.#basis };
+    if (!handle.hold(commit)) return this.#commit(entry, slot, number);
+    const [next, ...others] = handle.replica.ledger.values();
+    if (next?.kind === 'node' && next.job === holder.job && others.length === 0) return undefined;
+    if (await handle.flush()) return undefined;
+    throw new SupersededError(handle.runId, `is ${handle.status}`);
+  }
+
   #execution(node: number, nodeId: string, isOwn: boolean): Execution {
     const { position } = this.handle.replica;
-    const { job, workerId } = this.holder;
+    const { job, workerId, sharing } = this.holder;
+    const ms = Math.round((performance.now() - this.#began.at) * 1000) / 1000;
+    if (isOwn) sharing.end(position.plan, node, this.#began);
+    const together = !sharing.isOff && this.#mayShare(node) ? sharing.after(position.plan, node) : 1;
     return {
       node: nodeId,
       visit: position.visitOf(node),
@@ -195,20 +240,27 @@ export class WorkItemJournal implements StateJournal {
         : (this.handle.replica.memory.failures.get(nodeId)?.attempts ?? 1),
       job,
       worker: workerId,
-      ms: Math.round((performance.now() - this.#began) * 1000) / 1000,
+      ms,
+      ...(together > 1 ? { together } : {}),
     };
+  }
+
+  /** Returns true if the end of a node may make several nodes ready, or one while the job carries others. */
+  #mayShare(node: number): boolean {
+    const { ledger, position } = this.handle.replica;
+    const { outFrom } = position.plan;
+    return (
+      (outFrom[node + 1] as number) - (outFrom[node] as number) > 1 || ledger.carriedBy(this.holder.job).length > 1
+    );
   }
 
   /** Returns the change to the run if this entry turns out to be its last entry. */
   #conclusion(entry: NodeEntry, node: number): RunChange | undefined {
     const { replica } = this.handle;
     if (entry.type === 'failed') return conclusionAfter(replica, node, entry);
-    if (entry.type !== 'completed') return undefined;
-    return conclusionAfter(replica, node, {
-      ...entry,
-      output: entry.output,
-      arcs: replica.numbering.arcsOf(entry.node, entry),
-    });
+    // The schema of the output may be async, so the run is concluded after this entry.
+    if (entry.type !== 'completed' || this.handle.workflow.schemas.output !== undefined) return undefined;
+    return conclusionAfter(replica, node, entry, replica.numbering.arcsOf(entry.node, entry));
   }
 
   /** Returns the node's changes to the context. Only keys that can be merged include their base. */
@@ -244,7 +296,7 @@ export class WorkItemJournal implements StateJournal {
       this.#heldUp.set(entry, error);
     };
     const patience = { until: this.holder.until, onFailure };
-    const commit = { entry, slot, number, becomesIfNext, during: activeStatuses, patience };
+    const commit = { entry, slot, number, becomesIfNext, during: activeStatuses, patience, basis: this.#basis };
     try {
       const verdict = await this.handle.commit(commit);
       if (verdict !== 'refused') return verdict;

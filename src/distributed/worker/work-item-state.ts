@@ -26,7 +26,6 @@ export function stateFor({ replica, settings }: RunHandle, item?: WorkItem): Wor
   state.ground = { view, merges };
   if (item !== undefined) {
     state.attempts = { made: item.attempt - 1, consumed: item.consumed, elapsed: item.elapsed };
-    state.events = state.memory.delivered.get(replica.position.plan.idOf(item.node)) ?? {};
   }
   return { state, view };
 }

@@ -4,6 +4,7 @@ import {
   type Entry,
   type Failure,
   type InNode,
+  type OfRun,
   plainError,
   type RunHappening,
   type SavedRun,
@@ -22,7 +23,10 @@ export function fieldOf(key: string): string {
 }
 
 /** An event that ends an execution: the node completed, failed, will be retried, or waits. */
-export type Ended = Exclude<RunHappening, InNode<unknown, SavedRun, Entry>>;
+export type Ended = Exclude<
+  RunHappening,
+  InNode<unknown, SavedRun, Entry> | OfRun<unknown> | { readonly type: 'delivered' }
+>;
 
 /** Encodes the values of an execution as texts, and checks their size. */
 export class WorkItemTexts {

@@ -1,36 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
-import pTimeout from 'p-timeout';
 import { FlowRuntime } from '../../flow/index.js';
-import { Cancellation } from '../../kernel/cancellation.js';
-import { detached } from '../../kernel/process.js';
 import { type CloseOptions, Closing } from '../../shared/closing.js';
 import type { Deadline } from '../../shared/deadline.js';
 import { discreet } from '../../shared/discretion.js';
 import { Once } from '../../shared/once.js';
 import { Ticker } from '../../shared/ticker.js';
-import type { Consumer, Delivery, Engine, WorkerReport } from '../contracts.js';
+import type { WorkerReport } from '../contracts.js';
+import { Seats } from '../engines/seats.js';
 import { EngineError, WorkerStoppedError } from '../errors.js';
 import { defaultMaxPayload } from '../run/options.js';
-import { publish } from '../run/publishing.js';
 import { Workflows } from '../workflows/workflows.js';
-import { Activity } from './activity.js';
-import { Alibis } from './alibis.js';
-import { Deliveries } from './deliveries.js';
-import { GiveBacks } from './give-backs.js';
-import { HeardClock } from './heard-clock.js';
-import type { Holding } from './holding.js';
-import { Maintenance } from './maintenance.js';
-import { defaultLockDuration, readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
-import { Reach } from './reach.js';
+import {
+  defaultConcurrency,
+  defaultLockDuration,
+  readStopOptions,
+  readWorkerOptions,
+  type WorkerOptions,
+} from './options.js';
 import { RepeatedWarnings } from './repeated-warnings.js';
+import { Room } from './room.js';
+import { Sharing } from './sharing.js';
+import { Station } from './station.js';
 
-/** Milliseconds that a stopping worker waits for the engine after its last node has ended. */
-const grace = 5_000;
-
-/** Minimum and maximum delay, in milliseconds, of jobs that have to wait until they can be executed alone. */
-const ofSuspects = { least: 250, longest: 60_000 };
+/** Milliseconds between two attempts to reach shards that were away when the worker started. */
+const retryInterval = 1_000;
 
 /**
  * Events of a `DistributedWorker`, which is an `EventEmitter`. `warning` is emitted for problems that the worker
@@ -51,7 +46,8 @@ export interface WorkerEvents {
 /**
  * Takes jobs from the queue and executes the nodes of runs, up to `concurrency` at a time. Any number of workers can
  * share an engine. When a worker dies, other workers continue its work. A node may therefore be executed more than
- * once, but its result counts only once.
+ * once, but its result counts only once. On an engine of `shards`, the worker serves all shards, and executes up to
+ * `concurrency` nodes in all. A shard that is away is served when it is back.
  *
  *     new ─► start ─► running ─► stop ─► stopped
  *
@@ -63,28 +59,14 @@ export interface WorkerEvents {
 export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly id: string;
   readonly #options: WorkerOptions;
-  readonly #engine: Engine;
   readonly #workflows: Workflows;
-  readonly #deliveries: Deliveries;
-  readonly #activity: Activity;
-  readonly #tickers: Ticker[];
-  /** The objects of the worker that all its deliveries share. */
-  readonly #holding: Holding;
-  readonly #gone = new Cancellation([], true);
-  readonly #alibis: Alibis;
-  readonly #reach = new Reach(() => this.#alibis.giveAll());
-  #consumer: Consumer | undefined = undefined;
-  #unsubscribe: (() => void) | undefined = undefined;
+  readonly #stations: readonly Station[];
+  /** Tries to reach shards that were away when the worker started. */
+  readonly #retries: Ticker;
   readonly #starting = new Once(() => this.#start());
-  #unwarn: (() => void) | undefined = undefined;
   readonly #warnings = new RepeatedWarnings((error, details) => this.emit('warning', error, details));
   readonly #closing = new Closing((deadline) => this.#stop(deadline));
   #startedAt = 0;
-  /** If true, the worker has ended without waiting for the engine. It emits no further warnings. */
-  #isGone = false;
-  readonly #clock = new HeardClock();
-  /** If true, this machine's clock differs too much from the engine's clock. Unknown until the first heartbeat. */
-  #isOff: boolean | undefined = undefined;
 
   /**
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
@@ -93,49 +75,42 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   constructor(options: WorkerOptions) {
     super();
     const read = readWorkerOptions(options);
+    const { engine, concurrency = defaultConcurrency, nodesPerJob = 'auto' } = read;
     this.#options = read;
     this.id = read.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-    this.#engine = read.engine;
-    this.#workflows = new Workflows(read.workflows, read.runtime ?? new FlowRuntime());
-    this.#activity = new Activity(this.id);
-    const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
-    const warn = (error: unknown) => this.#warn(error, {});
-    const isStopping = () => this.#closing.hasBegun;
-    const { maxCrashes = 3, maxPayload = defaultMaxPayload, lockDuration = defaultLockDuration } = read;
-    this.#alibis = new Alibis(this.#engine.workItemStateStore, { until: this.#gone, onError: warn });
-    this.#holding = {
+    this.#workflows = new Workflows(read.workflows, read.runtime ?? new FlowRuntime(), read.maxPayload);
+    const sharing = new Sharing(nodesPerJob);
+    const shared = {
       workerId: this.id,
-      engine: this.#engine,
       workflows: this.#workflows,
-      activity: this.#activity,
-      maxPayload,
-      maxCrashes,
-      get isStopping() {
-        return isStopping();
-      },
-      alibis: this.#alibis,
-      untilAlone: new GiveBacks(ofSuspects),
-      lockDuration,
+      concurrency,
+      seats: engine.shards === undefined ? undefined : new Seats(concurrency),
+      room: sharing.isOff ? undefined : new Room(concurrency),
+      sharing,
+      suspects: { count: 0, hasLastChance: false },
+      lockDuration: read.lockDuration ?? defaultLockDuration,
+      heartbeatInterval: read.heartbeatInterval ?? 1_000,
+      watchInterval: read.watchInterval ?? 500,
+      maintenanceInterval: read.maintenanceInterval ?? 30_000,
+      maxCrashes: read.maxCrashes ?? 3,
+      maxPayload: read.maxPayload ?? defaultMaxPayload,
+      isStopping: () => this.#closing.hasBegun,
+      report: () => this.health(),
+      warn: (error: unknown, details: Readonly<Record<string, unknown>>) => this.#warn(error, details),
     };
-    this.#deliveries = new Deliveries(this.#holding, (error, details) => this.#warn(error, details));
-    const maintenance = new Maintenance(this.#engine, this.#workflows, {
-      interval: maintenanceInterval,
-      isStopping,
-      onError: (error, details) => this.#warn(error, details),
-    });
-    this.#tickers = [
-      new Ticker(heartbeatInterval, () => this.#beat(), warn),
-      new Ticker(watchInterval, () => this.#deliveries.watch(), warn),
-      new Ticker(watchInterval, () => this.#reach.tick(), warn),
-      new Ticker(watchInterval, () => this.#activity.report(this.#engine.workItemStateStore), warn),
-      new Ticker(maintenanceInterval, () => maintenance.look(), warn),
-    ];
+    this.#stations = (engine.shards?.all ?? [engine]).map((one) => new Station(one, shared));
+    this.#retries = new Ticker(
+      retryInterval,
+      () => this.#reachAll(),
+      (error) => this.#warn(error, {}),
+    );
   }
 
   /**
-   * Starts the worker. Resolves when the worker takes work. After a rejection, `start` can be called again.
+   * Starts the worker. Resolves when the worker takes work. After a rejection, `start` can be called again. A shard that
+   * is unreachable is reported as a warning, and is served as soon as it answers.
    *
-   * @throws {EngineError} if the engine does not answer in time; the message contains the address
+   * @throws {EngineError} if the engine, or each of its shards, does not answer in time; the message contains the address
    * @throws {WorkflowChangedError} if active runs were started with another graph of a workflow in the same version
    * @throws {WorkerStoppedError} for a worker that was stopped
    */
@@ -157,17 +132,19 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
 
   /** Returns the current status and the counts of the worker. */
   health(): WorkerReport {
-    const { active, completed, failed, retried, retrying } = this.#activity;
-    const { concurrency = 10, heartbeatInterval = 1_000 } = this.#options;
+    const sum = (count: 'active' | 'completed' | 'failed' | 'retried' | 'retrying') =>
+      this.#stations.reduce((total, { activity }) => total + activity[count], 0);
+    const [active, retrying] = [sum('active'), sum('retrying')];
+    const { concurrency = defaultConcurrency, heartbeatInterval = 1_000 } = this.#options;
     const busy = active === 0 ? 'idle' : retrying > 0 && retrying === active ? 'retrying' : 'in-progress';
     return {
       workerId: this.id,
       status: this.#closing.hasBegun ? 'stopping' : busy,
       concurrency,
       active,
-      completed,
-      failed,
-      retried,
+      completed: sum('completed'),
+      failed: sum('failed'),
+      retried: sum('retried'),
       startedAt: this.#startedAt,
       host: hostname(),
       pid: process.pid,
@@ -191,128 +168,52 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #start(): Promise<void> {
-    try {
-      await this.#engine.open();
-      this.#unwarn = this.#engine.onWarning?.((warning) => this.#warn(warning, {}));
-      await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
-      this.#startedAt = Date.now();
-      this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#deliveries.onStatus(runId, status));
-      await this.#beat();
-      if (this.#closing.hasBegun) throw this.#wasStopped();
-      for (const ticker of this.#tickers) ticker.start();
-    } catch (error) {
-      this.#letGo();
-      throw error;
-    }
+    this.#startedAt = Date.now();
+    const published = await outcomesOf(this.#stations, (station) => station.publish());
+    const refusal = published.errors.find((error) => !isAway(error));
+    if (refusal !== undefined) throw refusal;
+    const started = await outcomesOf(published.done, (station) => station.start());
+    if (this.#closing.hasBegun) throw this.#wasStopped();
+    const errors = [...started.errors, ...published.errors];
+    if (started.done.length === 0) throw errors[0];
+    for (const error of errors) this.#warn(error, {});
+    if (errors.length > 0) this.#retries.start();
+  }
+
+  /** Starts at shards that were away. */
+  async #reachAll(): Promise<void> {
+    const { errors } = await outcomesOf(this.#stations, (station) => station.start());
+    if (errors.length > 0) throw errors[0];
+    void this.#retries.stop();
   }
 
   #wasStopped(): Error {
     return new WorkerStoppedError(this.id);
   }
 
-  /**
-   * Sends a heartbeat, and compares this machine's clock with the engine's clock. If the queue relies on local clocks,
-   * a worker with a wrong clock would consider the locks of other workers expired. Such a worker takes no work until
-   * its clock is right.
-   */
-  async #beat(): Promise<void> {
-    const beat = () => this.#engine.livenessStore.heartbeat(this.health());
-    const off = await this.#clock.heard(() => this.#alibis.asking(() => this.#reach.ask(beat)));
-    const isOff = Math.abs(off) > this.#holding.lockDuration / 2;
-    if (isOff === this.#isOff) return;
-    if (isOff) {
-      const error = new EngineError(
-        this.#engine.name,
-        `shows another time than this machine, whose clock is off by ${off} ms: set the clock`,
-        { reason: 'unsuitable' },
-      );
-      this.#warn(error, { off });
-    }
-    if (!this.#closing.hasBegun) await this.#takeWork();
-    if (isOff && this.#consumer?.byEngineClock !== true) await this.#consumer?.pause();
-    this.#isOff = isOff;
-  }
-
-  async #takeWork(): Promise<void> {
-    if (this.#consumer !== undefined) return this.#consumer.resume();
-    const { concurrency = 10 } = this.#options;
-    const { lockDuration } = this.#holding;
-    const handle = (delivery: Delivery) => this.#alibis.during(delivery, () => this.#deliveries.deliver(delivery));
-    const consumer = await this.#engine.queue.consume((delivery) => detached(() => handle(delivery)), {
-      concurrency,
-      lockDuration,
-      workerId: this.id,
-      now: () => this.#clock.now,
-      onError: (error) => this.#warn(error, {}),
-    });
-    this.#consumer = consumer;
-    // The worker was stopped before it had a consumer to close.
-    if (this.#closing.hasBegun) await consumer.terminate();
-  }
-
   /** @param deadline - the time at which nodes that are still running are aborted */
   async #stop(deadline: Deadline): Promise<void> {
-    const ending = this.#end();
-    await Promise.race([ending.catch(() => undefined), this.#activity.idle(), deadline.passed]);
-    this.#deliveries.abort('is executed elsewhere: this worker has stopped');
-    // An unreachable engine does not delay the end. The held jobs go to other workers when their locks expire.
-    await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() }).finally(() =>
-      this.#gone.abort(this.#wasStopped()),
-    );
-  }
-
-  async #end(): Promise<void> {
-    await this.#starting.made();
-    await this.#closeConsumer();
-    await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
-    await this.#alibis.given();
-    this.#letGo();
-    if (this.#startedAt > 0) await this.#sayGoodbye();
+    void this.#retries.stop();
+    await Promise.all(this.#stations.map((station) => station.stop(deadline)));
     this.#warnings.close();
-  }
-
-  /** Closes the consumer, or terminates it if closing fails. */
-  async #closeConsumer(): Promise<void> {
-    try {
-      await this.#consumer?.pause();
-      await this.#consumer?.close();
-    } catch (error) {
-      this.#warn(error, {});
-      await this.#activity.idle();
-      await this.#consumer?.terminate().catch((failure) => this.#warn(failure, {}));
-    }
-  }
-
-  #letGo(): void {
-    this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
-    this.#unwarn?.();
-    this.#unwarn = undefined;
-  }
-
-  #leave(): void {
-    this.#warn(new EngineError(this.#engine.name, 'did not release the worker in time', { reason: 'timeout' }), {});
-    this.#warnings.close();
-    this.#isGone = true;
-    for (const ticker of this.#tickers) void ticker.stop();
-    void this.#consumer?.terminate().catch(() => undefined);
-  }
-
-  /**
-   * Removes the worker from the list of workers. If this fails, the other programs will notice that the worker is
-   * silent.
-   */
-  async #sayGoodbye(): Promise<void> {
-    try {
-      await this.#activity.report(this.#engine.workItemStateStore);
-      await this.#engine.livenessStore.remove(this.id);
-    } catch (error) {
-      this.#warn(error, {});
-    }
   }
 
   #warn(error: unknown, details: Readonly<Record<string, unknown>>): void {
-    if (this.#isGone) return;
     this.#warnings.warn(discreet(error instanceof Error ? error : new Error(String(error))), details);
   }
+}
+
+/** Works on all stations at the same time. */
+async function outcomesOf(
+  stations: readonly Station[],
+  work: (station: Station) => Promise<void>,
+): Promise<{ readonly done: readonly Station[]; readonly errors: readonly unknown[] }> {
+  const settled = await Promise.allSettled(stations.map(work));
+  const done = stations.filter((_, index) => settled[index]?.status === 'fulfilled');
+  return { done, errors: settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : [])) };
+}
+
+/** Returns true for the error of an engine that may answer later. */
+function isAway(error: unknown): boolean {
+  return error instanceof EngineError && error.isRetryable;
 }

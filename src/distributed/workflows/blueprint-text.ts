@@ -1,4 +1,4 @@
-import type { Toolbox } from '../../flow/execution/index.js';
+import { schemaOfEvent, schemasOf, type Toolbox } from '../../flow/execution/index.js';
 import {
   BlueprintError,
   type Graph,
@@ -27,7 +27,13 @@ export function workflowFrom(text: string, id: string, version: string, toolbox:
   const blueprint = blueprintFrom(text, id);
   const settings = settingsOf(toolbox, {});
   const plan = planOf(blueprint);
-  return { id, version, graph: outlineOf(plan).hash, plan, blueprint, hasCode: false, merges: {}, settings };
+  const graph = outlineOf(plan).hash;
+  const schemas = schemasOf(plan.graph);
+  const schemasForEvent = (event: string) => {
+    const schema = schemaOfEvent(schemas, event);
+    return schema === undefined ? [] : [schema];
+  };
+  return { id, version, graph, plan, blueprint, hasCode: false, merges: {}, settings, schemas, schemasForEvent };
 }
 
 /**

@@ -1,11 +1,14 @@
-import type { CallSettings, Toolbox } from '../../flow/execution/index.js';
-import { FlowNode, type FlowRuntime, type Graph, type WorkflowBlueprint } from '../../flow/index.js';
+import { type CallSettings, schemasForEvent, type Toolbox } from '../../flow/execution/index.js';
+import { FlowNode, type FlowRuntime, type FlowSchemas, type Graph, type WorkflowBlueprint } from '../../flow/index.js';
 import { outlineOf, type Plan, versionBefore, versionOf } from '../../flow/plan/index.js';
 import { Codec, type Merges } from '../../flow/run/index.js';
 import { toolboxIn } from '../../flow/runtime.js';
+import type { StandardSchema } from '../../shared/standard-schema.js';
 import { cut } from '../../shared/text.js';
 import { invalid, isPlainObject, type Reader } from '../../shared/validate.js';
 import { aText } from '../engines/texts.js';
+import { defaultMaxPayload } from '../run/options.js';
+import { Payloads } from '../run/payloads.js';
 
 /**
  * A flow that runs on a fleet: a `FlowNode` (code) or a `Graph` (data). A graph can be linked only with a `FlowRuntime`
@@ -47,19 +50,29 @@ export interface KnownWorkflow {
   readonly hasCode: boolean;
   readonly merges: Merges;
   readonly settings: CallSettings;
+  /** The schemas of the workflow. Without the code these are the JSON Schemas of its graph, which do not convert. */
+  readonly schemas: FlowSchemas;
+  /** Returns the schemas of an event, which are applied one after the other. */
+  schemasForEvent(event: string): readonly StandardSchema[];
 }
 
 /** The workflows that an orchestrator or a worker was given, in any number of versions. */
 export class Workflows {
   readonly codec: Codec;
+  /** Encodes values that come from callers or schemas. */
+  readonly payloads: Payloads;
   readonly toolbox: Toolbox;
   readonly #byId = new Map<string, Map<string, KnownWorkflow>>();
   readonly #byPlan = new WeakMap<Plan, KnownWorkflow>();
 
-  /** @throws {BlueprintError} if a workflow has faults */
-  constructor(workflows: readonly Workflow[], runtime: FlowRuntime) {
+  /**
+   * @param maxPayload - the maximum size of each value, in bytes of its text. Default: 1 MiB
+   * @throws {BlueprintError} if a workflow has faults
+   */
+  constructor(workflows: readonly Workflow[], runtime: FlowRuntime, maxPayload = defaultMaxPayload) {
     this.toolbox = toolboxIn(runtime);
     this.codec = new Codec(this.toolbox.serializer);
+    this.payloads = new Payloads(this.codec, maxPayload);
     for (const workflow of workflows) this.#add(workflow);
   }
 
@@ -123,7 +136,8 @@ export class Workflows {
   }
 
   #link(workflow: Workflow): KnownWorkflow {
-    const { plan, links } = this.toolbox.linkedOf(workflow);
+    const found = this.toolbox.linkedOf(workflow);
+    const { plan, links } = found;
     const known = this.#byPlan.get(plan);
     if (known !== undefined) return known;
     aText(plan.id, 'id of a workflow');
@@ -138,6 +152,8 @@ export class Workflows {
       hasCode: true,
       merges: workflow instanceof FlowNode ? workflow.merge : {},
       settings: settingsOf(this.toolbox, links.params),
+      schemas: links.schemas,
+      schemasForEvent: (event) => schemasForEvent(found, event),
     };
     this.#byPlan.set(plan, linked);
     return linked;

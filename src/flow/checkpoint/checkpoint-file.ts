@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { copy, orRemove, syncDirectory, undefinedIfMissing, writeAndSync } from '../../shared/files.js';
 import { CheckpointError } from '../errors.js';
 import { besideOf, type FileHolds } from './file-holds.js';
-import { copy, orRemove, syncDirectory, undefinedIfMissing, writeAndSync } from './files.js';
 import { DamagedRecord, recordOf, type Scanned, scan, textAt } from './records.js';
 import { checkSnapshot, refusals } from './refusals.js';
 import type { Checkpoint } from './store.js';

@@ -1,5 +1,5 @@
+import type { Serializer } from '../../shared/serializer.js';
 import { LockedError } from '../errors.js';
-import type { Serializer } from '../run/serializer.js';
 import type { WorkflowState } from '../run/state.js';
 import type { Hold } from './hold.js';
 import { seal } from './seal.js';

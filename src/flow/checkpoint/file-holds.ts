@@ -1,19 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { describe, holderOf, type Lock, sweepLock, takeLock } from '../../shared/directory-lock.js';
+import { rm } from 'node:fs/promises';
+import { describe, holderOf, type Lock, sweepLock } from '../../shared/directory-lock.js';
+import { HeldLock, takeLockInTurn } from '../../shared/held-lock.js';
 import type { Holder } from '../../shared/lock-protocol.js';
 import { LockedError } from '../errors.js';
-
-/**
- * The maximum time to wait for a lock that another program holds for a single write, and the interval between two
- * attempts to take the lock, in milliseconds.
- */
-const patience = 10_000;
-const moment = 3;
-
-/** Milliseconds after a check during which a hold is trusted without another check. */
-const certain = 1_000;
 
 /** A run and the path of its lock. */
 export interface Locked {
@@ -63,34 +52,26 @@ export class FileHolds {
 
 /** A hold of this program on a run. */
 export class FileHold {
-  #seen = { monotonic: performance.now(), wall: Date.now() };
+  readonly #lock: HeldLock;
 
   constructor(
-    private readonly lock: Lock,
+    lock: Lock,
     private readonly forget: () => void,
-  ) {}
-
-  get token(): string {
-    return this.lock.id;
+  ) {
+    this.#lock = new HeldLock(lock);
   }
 
-  /**
-   * Returns true if the run is still held. A hold can be lost only if the program was suspended for 30 seconds. Two
-   * clocks are compared, because either of them may stop while the machine sleeps.
-   */
-  async isOwn(): Promise<boolean> {
-    const { monotonic, wall } = this.#seen;
-    const now = { monotonic: performance.now(), wall: Date.now() };
-    const isCertain = now.monotonic - monotonic < certain && Math.abs(now.wall - wall) < certain;
-    if (isCertain) return true;
-    const isOwn = await this.lock.isOwn();
-    if (isOwn) this.#seen = now;
-    return isOwn;
+  get token(): string {
+    return this.#lock.id;
+  }
+
+  isOwn(): Promise<boolean> {
+    return this.#lock.isOwn();
   }
 
   async release(): Promise<void> {
     this.forget();
-    await this.lock.release();
+    await this.#lock.release();
   }
 }
 
@@ -105,25 +86,9 @@ async function briefly<Value>(locked: Locked, work: (id: string) => Promise<Valu
 
 /** Takes the lock. Waits if another program has the lock for a single write. */
 async function taken(locked: Locked, about: Pick<Holder, 'name' | 'since' | 'isBrief'>): Promise<Lock> {
-  const deadline = performance.now() + patience;
-  for (;;) {
-    const { lock, by } = await inDirectory(locked.path, () => takeLock(locked.path, about));
-    if (lock !== undefined) return lock;
-    const isBrief = by === undefined || by.isBrief === true;
-    if (!isBrief || performance.now() > deadline) throw new LockedError(locked.runId, describe(by), by?.since);
-    await wait(moment);
-  }
-}
-
-/** Runs `work`, and creates the directory of `path` if it is missing. */
-async function inDirectory<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (Object(error).code !== 'ENOENT') throw error;
-    await mkdir(dirname(path), { recursive: true });
-    return work();
-  }
+  const { lock, by } = await takeLockInTurn(locked.path, about);
+  if (lock === undefined) throw new LockedError(locked.runId, describe(by), by?.since);
+  return lock;
 }
 
 /** Removes the files that a dead holder left behind: its lock files and an unfinished snapshot. */

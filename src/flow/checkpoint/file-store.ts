@@ -35,7 +35,7 @@ const longestLockName = 150;
  *
  * @example
  * const checkpoint = new FileCheckpointStore('./runs');
- * const result = await flow.run({ orderId: '42' }, { runId: 'order-42', checkpoint });
+ * const result = await flow.run({ orderId: '42' }, { id: 'order-42', checkpoint });
  */
 export class FileCheckpointStore implements CheckpointStore {
   readonly #files = new Map<string, CheckpointFile>();

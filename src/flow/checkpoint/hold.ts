@@ -1,5 +1,6 @@
+import pTimeout from 'p-timeout';
 import { type Cancellation, cancellationOf } from '../../kernel/cancellation.js';
-import { currentScope } from '../../kernel/process.js';
+import { currentScope } from '../../kernel/scope/process.js';
 import type { Logger } from '../../shared/logger.js';
 import { CheckpointError } from '../errors.js';
 import type { CheckpointStore, Claim } from './store.js';
@@ -96,28 +97,24 @@ export class Hold {
     await this.#saving;
   }
 
-  /** Releases the run when the pending snapshot has been saved, but stops waiting after five seconds. */
+  /**
+   * Releases the run when the pending snapshot has been saved, at the latest after five seconds, and waits for the
+   * release as long again. A snapshot that arrives at the store after the release is refused there.
+   */
   async release(): Promise<void> {
     this.#isOver = true;
     const claim = this.#claim;
     if (claim === undefined) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer for ${patience} ms`)), patience);
-    });
-    const released = (async () => {
-      await this.#saving;
+    const late = { milliseconds: patience, message: `no answer for ${patience} ms` };
+    if ((this.#saving ?? this.#renewing) !== undefined) {
       // A claim that arrives from now on is released by `#take`.
-      await this.#renewing?.catch(() => undefined);
-      await claim.release();
-    })();
+      const pending = Promise.all([this.#saving, this.#renewing?.catch(() => undefined)]);
+      await pTimeout(pending, { ...late, fallback: () => undefined });
+    }
     try {
-      await Promise.race([released, late]);
+      await pTimeout(claim.release(), late);
     } catch (error) {
       this.#warn('a run could not be released in its checkpoint store', error);
-    } finally {
-      clearTimeout(timer);
-      released.catch(() => undefined);
     }
   }
 

@@ -1,12 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
+import { thisProgram } from '../../shared/this-program.js';
 import { LockedError } from '../errors.js';
 import type { Claim } from './store.js';
-
-/** The default name of a holder, made from the process id and the host name. */
-export function thisProgram(): string {
-  return `process ${process.pid} on ${hostname()}`;
-}
 
 /** The holds on runs within one program. */
 export class Holds {

@@ -1,9 +1,9 @@
-import { SerializationError } from '../errors.js';
+import { Codec } from '../../shared/codec.js';
+import { SerializationError } from '../../shared/serialization-error.js';
+import type { Serializer } from '../../shared/serializer.js';
 import type { Position } from '../plan/position.js';
-import { Codec } from '../run/codec.js';
 import type { Merges } from '../run/merge.js';
 import type { Entry, RunHappening } from '../run/saved.js';
-import type { Serializer } from '../run/serializer.js';
 import type { StateJournal, WorkflowState } from '../run/state.js';
 import { CheckpointLog, type LogTarget } from './checkpoint-log.js';
 import { SavedContext } from './saved-context.js';

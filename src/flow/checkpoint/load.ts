@@ -1,9 +1,9 @@
+import type { Serializer } from '../../shared/serializer.js';
 import { cut } from '../../shared/text.js';
 import { invalid } from '../../shared/validate.js';
 import { CheckpointError } from '../errors.js';
 import type { WorkflowResult } from '../run/result.js';
 import type { Entry, SavedChild, SavedRun } from '../run/saved.js';
-import type { Serializer } from '../run/serializer.js';
 import type { Hold } from './hold.js';
 import { unseal } from './seal.js';
 
@@ -16,7 +16,7 @@ interface Loaded {
 /** Loads a run from its store. If the store does not have the run, loads it from the given result or snapshot. */
 export async function loadRun(
   run: string | WorkflowResult,
-  hold: Hold | undefined,
+  hold: Pick<Hold, 'load'> | undefined,
   serializer: Serializer,
 ): Promise<Loaded> {
   const read = (text: string) => serializer.deserialize(text);

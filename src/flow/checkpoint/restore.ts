@@ -1,8 +1,9 @@
+import type { Codec } from '../../shared/codec.js';
 import { CheckpointError } from '../errors.js';
 import { ArcsByEnds, fromOrder } from '../plan/order.js';
 import type { Plan } from '../plan/plan.js';
 import { Position } from '../plan/position.js';
-import type { Codec } from '../run/codec.js';
+import type { WaitEnd } from '../run/happening.js';
 import { setOwn } from '../run/keys.js';
 import type { Entry, RunMemory, SavedChild, SavedRun } from '../run/saved.js';
 import { WorkflowState } from '../run/state.js';
@@ -35,7 +36,8 @@ export function restoreState(
   memory.position = position;
   for (const error of run.errors) memory.failures.set(error.nodeId, error);
   fill(memory.awaiting, run.awaiting);
-  for (const [nodeId, payload] of run.delivered) memory.delivered.set(nodeId, { [nodeId]: payload });
+  for (const saved of run.delivered) memory.delivered.set(saved[0], waitEndOf(saved));
+  fill(memory.received, run.received ?? []);
   const ends = new ArcsByEnds(plan);
   for (const passed of run.passed) setPassed(memory, ends, passed);
   fill(memory.actions, run.actions);
@@ -43,6 +45,7 @@ export function restoreState(
   for (const [key, inner] of run.children) memory.keepInner(key, { ...inner, entries: [...inner.entries] });
   for (const [nodeId, outputs] of run.items) memory.items.set(nodeId, new Map(outputs));
   for (const [nodeId, changes] of run.itemChanges ?? []) memory.itemChanges.set(nodeId, new Map(changes));
+  memory.conclusion = run.conclusion;
   const values = new Map<string, Value>();
   for (const [key, value] of Object.entries(run.context)) values.set(key, { value });
   for (const [key, text] of run.values ?? []) values.set(key, { text });
@@ -54,6 +57,12 @@ export function restoreState(
 
 function fill<Key, Value>(map: Map<Key, Value>, entries: Iterable<readonly [Key, Value]>): void {
   for (const [key, value] of entries) map.set(key, value);
+}
+
+function waitEndOf(saved: SavedRun['delivered'][number]): WaitEnd<unknown> {
+  if (saved.length === 2) return { events: { [saved[0]]: saved[1] } };
+  const [, events, rest] = saved;
+  return { events, ...rest };
 }
 
 function setPassed({ passed }: RunMemory, ends: ArcsByEnds, saved: SavedRun['passed'][number]): void {

@@ -1,5 +1,5 @@
+import type { Codec } from '../../shared/codec.js';
 import type { LinkedFlow } from '../execution/linked.js';
-import type { Codec } from '../run/codec.js';
 import type { WorkflowState } from '../run/state.js';
 import { restoreState } from './restore.js';
 import { damaged } from './seal.js';

@@ -1,5 +1,5 @@
+import type { Codec } from '../../shared/codec.js';
 import type { Changes, Kept, Source } from '../run/changes.js';
-import type { Codec } from '../run/codec.js';
 import { ContextView } from '../run/context-view.js';
 import { fieldOf, setOwn } from '../run/keys.js';
 import { type Merges, mergeChange } from '../run/merge.js';

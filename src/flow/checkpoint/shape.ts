@@ -17,6 +17,9 @@ type Test = (value: unknown, plan: Plan) => boolean;
 const isText: Test = (value) => typeof value === 'string';
 const isMaybeText: Test = (value) => value === undefined || typeof value === 'string';
 const isCount: Test = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isObject: Test = (value) => isPlainObject(value);
+const isMaybeTime: Test = (value) => value === undefined || Number.isFinite(value);
+const isMaybeTrue: Test = (value) => value === undefined || value === true;
 const isAnything: Test = () => true;
 const isNode: Test = (value, plan) => typeof value === 'string' && plan.indexOf(value) >= 0;
 const isMaybeNode: Test = (value, plan) => value === undefined || isNode(value, plan);
@@ -40,9 +43,17 @@ function isRecord(tests: Readonly<Record<string, Test>>): Test {
 const isWait = isRecord({
   nodeId: isText,
   event: isText,
-  until: (value) => value === undefined || Number.isFinite(value),
+  until: isMaybeTime,
+  expires: isMaybeTrue,
+  since: isMaybeTime,
 });
-const isError = isRecord({ nodeId: isNode, attempts: isCount, cause: isAnything, recoveredBy: isMaybeNode });
+const isError = isRecord({
+  nodeId: isNode,
+  attempts: isCount,
+  cause: isAnything,
+  recoveredBy: isMaybeNode,
+  ofWait: isMaybeTrue,
+});
 const isOutputs: Test = (value, plan) => value instanceof Map && [...value.keys()].every((key) => isCount(key, plan));
 const isTexts: Test = (value, plan) =>
   value === undefined || (isPlainObject(value) && isList(isText)(Object.values(value), plan));
@@ -66,17 +77,27 @@ function parsed(text: string): unknown {
 }
 
 /** Tests only the outer shape of a sub-flow. The content is checked later, when the flow of the sub-flow is known. */
-const isChild = isRecord({ run: (value) => isPlainObject(value), entries: (value) => Array.isArray(value) });
+const isChild = isRecord({ run: isObject, entries: (value) => Array.isArray(value) });
+
+const endParts = { time: isMaybeTime, due: isMaybeTime, unchecked: isMaybeTrue, sent: isTexts };
+const isEnd = isTuple(isNode, isObject, isRecord(endParts));
+
+const isConclusion: Test = (value) => {
+  if (!isPlainObject(value)) return false;
+  return value.status === 'failed' || (value.status === 'completed' && Object.hasOwn(value, 'output'));
+};
 
 const parts: Readonly<Record<string, Test>> = {
-  context: (value) => isPlainObject(value),
+  context: isObject,
   values: (value, plan) => value === undefined || isList(isTuple(isText, isText))(value, plan),
   errors: isList(isError),
   awaiting: isList(isTuple(isNode, isList(isWait))),
-  delivered: isList(isTuple(isNode, isAnything)),
+  delivered: isList((value, plan) => isEnd(value, plan) || isTuple(isNode, isAnything)(value, plan)),
+  received: (value, plan) => value === undefined || isList(isTuple(isText, isText))(value, plan),
   actions: isList(isTuple(isNode, isText)),
   items: isList(isTuple(isNode, isOutputs)),
   itemChanges: (value, plan) => value === undefined || isList(isTuple(isNode, isItemChanges))(value, plan),
+  conclusion: (value, plan) => value === undefined || isConclusion(value, plan),
   children: isList(isTuple(isChildKey, isChild)),
 };
 
@@ -95,10 +116,13 @@ export function faultOfParts(plan: Plan, run: SavedRun): string | undefined {
 
 const isArc: Test = (value, plan) => isCount(value, plan) && (value as number) < plan.arcTarget.length;
 
+const isPlace: Test = (value, plan) => isCount(value, plan) && (value as number) < plan.nodeCount;
+const isMaybePlaces: Test = (value, plan) => value === undefined || isList(isPlace)(value, plan);
+
 /** Finds a fault in a position. A position that contradicts itself belongs to another graph or is damaged. */
 function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: SavedRun): string | undefined {
   const { nodeCount, arcTarget } = plan;
-  if (!isRecord({ nodes: isText, arcs: isText, visits: isAnything })(position, plan)) {
+  if (!isRecord({ nodes: isText, arcs: isText, visits: isAnything, asides: isMaybePlaces })(position, plan)) {
     return 'its position is malformed';
   }
   const { nodes, arcs, visits } = position;
@@ -163,15 +187,18 @@ const isFlag: Test = (value) => value === undefined || typeof value === 'boolean
 
 const happenings: Readonly<Record<string, Test>> = {
   completed: isRecord({ nodeId: isNode, action: isMaybeText, recoveredBy: isMaybeNode, passed: Array.isArray }),
-  failed: isRecord({ nodeId: isNode, error: isError, isLost: isFlag }),
+  failed: isRecord({ nodeId: isNode, error: isError, isLost: isFlag, endsRun: isMaybeTrue }),
   awaiting: isRecord({ nodeId: isNode, waits: isList(isWait) }),
+  delivered: isRecord({ nodeId: isNode, events: isObject, ...endParts }),
   item: isRecord({
     nodeId: isNode,
     index: isCount,
     changes: (value, plan) => value === undefined || isChanges(value, plan),
   }),
-  started: isRecord({ key: isChildKey, run: (value) => isPlainObject(value) }),
-  child: isRecord({ key: isChildKey, entry: (value) => isPlainObject(value) }),
+  started: isRecord({ key: isChildKey, run: isObject }),
+  child: isRecord({ key: isChildKey, entry: isObject }),
+  concluded: isConclusion,
+  retried: isAnything,
 };
 
 /**

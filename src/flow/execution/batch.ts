@@ -1,5 +1,5 @@
-import { type Definition, isSeen, perform } from '../../kernel/action.js';
-import { map } from '../../kernel/parallel.js';
+import { type Definition, isSeen, perform } from '../../kernel/actions/action.js';
+import { map } from '../../kernel/groups/parallel.js';
 import { type AnyFunction, invalid } from '../../shared/validate.js';
 import { ActionResult } from '../node-result.js';
 import type { Changes } from '../run/changes.js';

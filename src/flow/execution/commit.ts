@@ -1,4 +1,4 @@
-import { SerializationError } from '../errors.js';
+import { SerializationError } from '../../shared/serialization-error.js';
 import { plainError } from '../run/plain-error.js';
 import type { RunHappening } from '../run/saved.js';
 import type { StateJournal, WorkflowState } from '../run/state.js';
@@ -30,6 +30,9 @@ async function commitSaved(
   failInstead?: (error: SerializationError) => Failed,
 ): Promise<void> {
   if (happening.type === 'failed' || happening.type === 'postponed') return saveFailure(happening, journal);
+  if (happening.type === 'concluded' && happening.status === 'failed') {
+    return saveThrown(happening.reason, (reason) => journal.append({ ...happening, reason }));
+  }
   try {
     await journal.append(withCopies(state, happening));
   } catch (error) {
@@ -40,16 +43,21 @@ async function commitSaved(
   }
 }
 
+function saveFailure(happening: Failed, journal: StateJournal): Promise<void> {
+  const { error } = happening;
+  return saveThrown(error.cause, (cause) => journal.append({ ...happening, error: { ...error, cause } }));
+}
+
 /**
- * Saves a failure, whatever value was thrown. Because a serializer may refuse errors, tries the thrown value first,
+ * Saves a value that was thrown, whatever it is. Because a serializer may refuse errors, tries the thrown value first,
  * then a plain copy of the value, then its text.
  */
-async function saveFailure(happening: Failed, journal: StateJournal): Promise<void> {
-  const plain = plainError(happening.error.cause);
+async function saveThrown(thrown: unknown, save: (thrown: unknown) => Promise<void>): Promise<void> {
+  const plain = plainError(thrown);
   let refused: unknown;
-  for (const cause of [happening.error.cause, plain, `${plain.name}: ${plain.message}`]) {
+  for (const each of [thrown, plain, `${plain.name}: ${plain.message}`]) {
     try {
-      return await journal.append({ ...happening, error: { ...happening.error, cause } });
+      return await save(each);
     } catch (error) {
       if (!(error instanceof SerializationError)) throw error;
       refused = error;

@@ -1,7 +1,7 @@
-import { defineWork } from '../../kernel/action.js';
-import { AnyLimit, readLimit } from '../../kernel/limit.js';
-import { noPolicies, type OwnPolicies, policyReaders } from '../../kernel/policy.js';
-import type { Work } from '../../kernel/task.js';
+import { defineWork } from '../../kernel/actions/action.js';
+import { AnyLimit, readLimit } from '../../kernel/policies/limit.js';
+import { noPolicies, type OwnPolicies, policyReaders } from '../../kernel/policies/policy.js';
+import type { Work } from '../../kernel/scope/task.js';
 import {
   type AnyFunction,
   aBoolean,
@@ -14,23 +14,29 @@ import {
 import type { EdgeDefinition, Graph, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
 import type { Fault } from '../errors.js';
-import type { Node, NodeMiddleware, Registry } from '../node.js';
-import { anInputMapping } from '../plan/check.js';
+import type { FlowSchemas, Node, NodeMiddleware, Registry } from '../node.js';
+import { anInputMapping, aWaitTimeout } from '../plan/check.js';
 import { Plan, type Uncompiled } from '../plan/plan.js';
+import { eventOf, followedInTime } from '../plan/waits.js';
 import type { Merges } from '../run/merge.js';
 import { batchOf } from './batch.js';
 import { type EdgeFunction, LinkedFlow } from './linked.js';
 import { type CallSettings, noSettings } from './node-call.js';
-import { TaskExecutor, WaitExecutor } from './node-executor.js';
+import { TaskExecutor } from './node-executor.js';
 import { type IsNode, type Source, sourceFrom } from './paths.js';
-import { nodesOf, type Target, Targets } from './targets.js';
+import { awaitedBy, schemaOfEvent } from './schemas.js';
+import { SharedWork } from './shared-work.js';
+import { nodesOf, Targets } from './targets.js';
 import type { Toolbox } from './toolbox.js';
+import { LimitedExecutor, VisitLimit } from './visit-limit.js';
+import { SleepExecutor, WaitExecutor } from './wait-executor.js';
 import { withMiddleware, workOf } from './work.js';
 
 /** The data needed to link a blueprint, in addition to the settings of the runtime. */
 export interface LinkOptions {
   readonly params: Readonly<Record<string, unknown>>;
   readonly merges: Merges;
+  readonly schemas: FlowSchemas;
   readonly registries: readonly Registry[];
   readonly middleware: readonly NodeMiddleware[];
   /**
@@ -53,8 +59,9 @@ const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, OwnPolici
 
 /** The variables that expressions on edges may refer to. */
 const edgeVariables = ['result', 'output', 'action', 'context'];
-const waitParams = { event: aName };
+const waitParams = { event: aName, timeout: aWaitTimeout };
 const sleepParams = { duration: aFinite, until: aFinite };
+const noConfig: NodeConfig = {};
 const batchParams = { items: aName, concurrency: aConcurrency, failFast: aBoolean };
 
 class Linker {
@@ -65,8 +72,9 @@ class Linker {
   readonly #conditions = new Map<EdgeDefinition, EdgeFunction>();
   readonly #transforms = new Map<EdgeDefinition, EdgeFunction>();
   readonly #flows = new Map<string, () => LinkedFlow>();
-  /** The work of nodes without their own policies, by target. Nodes with the same target share the work. */
-  readonly #works = new Map<Target, Work>();
+  readonly #shared = new SharedWork();
+  /** The waits whose expiry an edge follows. */
+  #followedInTime: ReadonlySet<string> | undefined = undefined;
   readonly #targets: Targets;
   readonly #settings: CallSettings;
   readonly #isNode: IsNode;
@@ -87,6 +95,7 @@ class Linker {
     return new LinkedFlow(plan, {
       params: this.options.params,
       merges: this.options.merges,
+      schemas: this.options.schemas,
       executorOf: (node) => this.#make(node),
       inputs: this.#inputs,
       conditions: this.#conditions,
@@ -104,6 +113,7 @@ class Linker {
       const flow = this.#targets.flowBehind(node);
       if (flow !== undefined) this.#flows.set(node.id, flow);
     }
+    this.#checkEvents();
     for (const edge of this.graph.edges) {
       if (edge.condition !== undefined) this.#connect(edge, 'condition', this.#conditions);
       if (edge.transform !== undefined) this.#connect(edge, 'transform', this.#transforms);
@@ -129,6 +139,16 @@ class Linker {
         break;
       default:
         this.#targets.of(node);
+    }
+  }
+
+  /** Reports schemas of events that no node waits for, because their names are probably misspelt. */
+  #checkEvents(): void {
+    const events = Object.keys(this.options.schemas.events ?? {});
+    const awaited = new Set(events.length === 0 ? [] : this.graph.nodes.flatMap((node) => awaitedBy(node) ?? []));
+    for (const event of events.filter((one) => !awaited.has(one))) {
+      const known = [...awaited].join(', ') || 'no node waits';
+      this.#faults.push({ message: `events.${event} must be an event that a node of the flow waits for (${known})` });
     }
   }
 
@@ -168,16 +188,24 @@ class Linker {
     const { id, params = {} } = node;
     switch (node.uses) {
       case 'wait':
-        return new WaitExecutor(id, (params.event as string | undefined) ?? id);
+        return this.#limited(node, this.#wait(node));
       case 'sleep': {
         const { duration, until } = params as { duration: number; until?: number };
-        return new WaitExecutor(id, id, (now) => until ?? now + duration);
+        return this.#limited(node, new SleepExecutor(id, (now) => until ?? now + duration));
       }
       case 'batch':
         return this.#taskExecutor(node, this.#batch(node));
       default:
         return this.#taskExecutor(node, this.#work(node));
     }
+  }
+
+  #wait(node: NodeDefinition): NodeExecutor {
+    const { timeout } = this.#params(node, waitParams);
+    this.#followedInTime ??= followedInTime(this.graph);
+    const expiry = timeout === undefined ? undefined : { timeout, isFollowed: this.#followedInTime.has(node.id) };
+    const event = eventOf(node) as string;
+    return new WaitExecutor(node.id, event, { expiry, schema: schemaOfEvent(this.options.schemas, event) });
   }
 
   #batch(node: NodeDefinition): Work {
@@ -188,22 +216,31 @@ class Linker {
   }
 
   #taskExecutor(node: NodeDefinition, work: Work): NodeExecutor {
-    const definition = defineWork(this.toolbox.core, node.id, withMiddleware(this.options.middleware, work));
-    return new TaskExecutor(definition, node, this.graph.maxVisits, this.#settings);
+    const wrapped = withMiddleware(this.options.middleware, work);
+    const followed = this.#shared.followedOf(this.#targets.of(node));
+    const definition = defineWork(this.toolbox.core, node.id, wrapped, undefined, followed);
+    return new TaskExecutor(definition, node, this.#limitOf(node), this.#settings);
+  }
+
+  #limited(node: NodeDefinition, executor: NodeExecutor): NodeExecutor {
+    return new LimitedExecutor(executor, this.#limitOf(node));
+  }
+
+  #limitOf(node: NodeDefinition): VisitLimit {
+    return new VisitLimit(node, this.#settings, this.graph.maxVisits);
   }
 
   #work(node: NodeDefinition): Work {
     const { core, policies: defaults } = this.toolbox;
     const target = this.#targets.of(node) as AnyFunction | Node;
-    const { retry, timeout, limit, policies } = node.config ?? {};
+    const { retry, timeout, limit, policies } = node.config ?? noConfig;
     const own = this.options.policies.get(node.id);
-    if ([own, retry, timeout, limit, policies].some((given) => given !== undefined)) {
+    const isPlain = own === undefined && retry === undefined && timeout === undefined;
+    if (!isPlain || limit !== undefined || policies !== undefined) {
       const data = () => ({ ...readPolicies({ retry, timeout }), limit: this.#limits.get(node.id) });
       return workOf(target, core, own ?? data(), policies ?? defaults);
     }
-    const known = this.#works.get(target) ?? workOf(target, core, {}, defaults);
-    this.#works.set(target, known);
-    return known;
+    return this.#shared.of(target, () => workOf(target, core, {}, defaults));
   }
 
   #params<Params>(

@@ -1,5 +1,6 @@
 import type { EdgeDefinition, NodeDefinition } from '../blueprint.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
+import type { FlowSchemas } from '../node.js';
 import type { NodeResult } from '../node-result.js';
 import type { Plan } from '../plan/plan.js';
 import type { Merges } from '../run/merge.js';
@@ -15,6 +16,8 @@ export interface Links {
   readonly params: Readonly<Record<string, unknown>>;
   /** Merge functions by context key. */
   readonly merges: Merges;
+  /** The schemas of the values that come from outside, and of the output. */
+  readonly schemas: FlowSchemas;
   /** Makes the executor of a node. */
   executorOf(node: NodeDefinition): NodeExecutor;
   /** Input mappings by node id, for nodes that have one. */

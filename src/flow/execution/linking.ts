@@ -1,9 +1,10 @@
 import type { EdgeDefinition } from '../blueprint.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { FlowNode, type Registry } from '../node.js';
-import { compile, compiled, nameOf, type Plan, type Uncompiled } from '../plan/plan.js';
+import { compile, compiled, nameOf, Plan, type Uncompiled } from '../plan/plan.js';
 import { link } from './link.js';
 import { LinkedFlow } from './linked.js';
+import { schemasOf } from './schemas.js';
 import type { Toolbox } from './toolbox.js';
 
 /** The settings of a runtime. */
@@ -94,6 +95,7 @@ class LinkingToolbox implements Toolbox {
     const options = {
       params: isFlow ? flow.params : {},
       merges: isFlow ? flow.merge : {},
+      schemas: isFlow ? flow.schemas : schemasOf(plan instanceof Plan ? plan.graph : plan.sound),
       registries: [...(isFlow ? [flow.registry] : []), ...registries, this.registry],
       middleware: isFlow ? [...this.middleware, ...flow.middleware] : this.middleware,
       policies: isFlow ? flow.policies : new Map(),

@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
 import type { Cancellation } from '../../kernel/cancellation.js';
-import { currentScope } from '../../kernel/process.js';
+import { currentScope } from '../../kernel/scope/process.js';
 import type { Logger } from '../../shared/logger.js';
 import type { NodeDefinition } from '../blueprint.js';
 import type { NodeView } from '../checkpoint/saved-context.js';
+import type { NodeError } from '../errors.js';
 import type { IExecutor, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../run/state.js';
 import { segmentOf } from './keys.js';
@@ -33,14 +34,12 @@ export interface CallSettings {
   readonly failFast: boolean | undefined;
 }
 
-const settings = new WeakMap<WorkflowState, CallSettings>();
-
-export function settingsOf(state: WorkflowState): CallSettings | undefined {
-  return settings.get(state);
+export function settingsOf({ settings }: WorkflowState): CallSettings | undefined {
+  return settings as CallSettings | undefined;
 }
 
 export function setSettings(state: WorkflowState, of: CallSettings): void {
-  settings.set(state, of);
+  state.settings = of;
 }
 
 /** The settings of a node that is executed outside any run. */
@@ -56,6 +55,7 @@ export const behind = Symbol('call');
 const shown: readonly PropertyKey[] = [
   ...(['nodeId', 'runId', 'visit', 'attempt', 'index', 'input', 'context', 'params', 'idempotencyKey'] as const),
   ...(['signal', 'isCancelled', 'logger', 'dependencies', 'executor', 'prepRes', 'execRes', 'error'] as const),
+  'failures' as const,
 ] satisfies readonly (keyof NodeArgs)[];
 
 const hidden: readonly PropertyKey[] = [
@@ -146,6 +146,13 @@ export class NodeCall implements NodeArgs {
   get params(): Readonly<Record<string, unknown>> {
     const { params = noParams } = this.node;
     return { ...this.settings.params, ...params };
+  }
+
+  get failures(): readonly NodeError[] {
+    const { position } = this.state;
+    const isFinal = ({ nodeId, recoveredBy }: NodeError) =>
+      recoveredBy === undefined && (position === undefined || position.hasFailed(nodeId));
+    return this.state.getErrors().filter(isFinal);
   }
 
   get signal(): AbortSignal {

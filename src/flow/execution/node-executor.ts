@@ -1,79 +1,51 @@
-import { type Definition, isSeen, perform } from '../../kernel/action.js';
-import { type Core, currentScope, enter, processOf } from '../../kernel/process.js';
-import { run } from '../../kernel/run.js';
+import { type Definition, isSeen, perform } from '../../kernel/actions/action.js';
+import { type Answers, answeredBy, performFor } from '../../kernel/actions/answers.js';
+import { type Core, currentScope, enter, processOf } from '../../kernel/scope/process.js';
+import { run } from '../../kernel/scope/run.js';
 import type { NodeDefinition } from '../blueprint.js';
 import type { NodeExecutionResult, NodeExecutor } from '../contracts.js';
-import { NodeError, VisitsError } from '../errors.js';
+import { NodeError } from '../errors.js';
 import { ActionResult } from '../node-result.js';
 import type { Waiting } from '../run/result.js';
 import { WorkflowState } from '../run/state.js';
 import { type CallSettings, NodeCall, settingsOf } from './node-call.js';
+import type { VisitLimit } from './visit-limit.js';
 
 /** The return value of a task whose node waits for an event or for a point in time. */
 export class Suspension {
   constructor(readonly awaiting: readonly Waiting[]) {}
 }
 
-/** The default maximum number of visits of a node in one run. */
-const mostVisits = 1_000;
-
 /** Executes a node as a task, with the node's policies. */
 export class TaskExecutor implements NodeExecutor<unknown, unknown> {
   constructor(
     private readonly definition: Definition,
     private readonly node: NodeDefinition,
-    /** The maximum number of visits as set for the flow. Applies to nodes that do not set their own maximum. */
-    private readonly flowMaxVisits: number | undefined,
+    private readonly limit: VisitLimit,
     private readonly settings: CallSettings,
   ) {}
 
   execute(input: unknown, state = new WorkflowState(), visit = 1): Promise<NodeExecutionResult> {
     const { definition, node } = this;
     const settings = settingsOf(state) ?? this.settings;
-    const { maxVisits = settings.maxVisits ?? this.flowMaxVisits ?? mostVisits } = node.config ?? {};
-    if (visit > maxVisits) {
-      return Promise.resolve(failed(new NodeError(node.id, 0, new VisitsError(node.id, maxVisits))));
-    }
+    const tooOften = this.limit.failureAt(visit, settings);
+    if (tooOften !== undefined) return Promise.resolve(tooOften);
     const call = new NodeCall(node, input, state, visit, settings, undefined, state.data.takeView(node.id));
     call.attempt = state.attempts?.made ?? 0;
     const args = [input, isSeen(definition.core) ? call.args : call];
     const isHere = call.own === undefined && isInProcess(definition.core);
-    const performed = isHere ? perform(definition, args) : performApart(definition, args, call);
-    return performed.then(
-      (returned) => succeeded(returned, call),
-      (thrown) => failure(thrown, call),
-    );
+    if (!isHere) return answeredBy(performApart(definition, args, call), call, answers);
+    const performed = performFor(definition, args, call, answers);
+    return performed instanceof Promise ? performed : Promise.resolve(performed);
   }
 }
+
+const answers: Answers<NodeCall, NodeExecutionResult> = { succeeded, failed: failure };
 
 /** Performs a task in its own process, or within the surrounding process but with its own context. */
 function performApart(definition: Definition, args: unknown[], call: NodeCall): Promise<unknown> {
   const work = () => perform(definition, args);
   return inProcess(definition.core, call.state, call.own === undefined ? work : () => within(call, work));
-}
-
-/** Executes a node that waits for an event or for a point in time. */
-export class WaitExecutor implements NodeExecutor<unknown, unknown> {
-  /**
-   * @param until - returns the time at which the wait ends, given the current time, both in epoch milliseconds.
-   *   Default: only the event ends the wait
-   */
-  constructor(
-    private readonly nodeId: string,
-    private readonly event: string,
-    private readonly until?: (now: number) => number,
-  ) {}
-
-  async execute(input: unknown, state = new WorkflowState()): Promise<NodeExecutionResult> {
-    const { nodeId, event } = this;
-    const events = state.memory.delivered.get(nodeId);
-    if (events !== undefined) {
-      const output = this.until === undefined ? Object.values(events)[0] : input;
-      return { status: 'success', result: { output } };
-    }
-    const until = this.until?.(state.clock());
-    return { status: 'awaiting', awaiting: [until === undefined ? { nodeId, event } : { nodeId, event, until }] };
-  }
 }
 
 /**

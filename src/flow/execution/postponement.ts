@@ -1,9 +1,9 @@
-import { budgetOf } from '../../kernel/budget.js';
 import { failureOf, isAbortError } from '../../kernel/errors.js';
-import type { Elsewhere } from '../../kernel/policy.js';
-import type { Scope } from '../../kernel/process.js';
-import { type Attempts, announce, decide, type RetryOptions, withRetry } from '../../kernel/retry.js';
-import type { Task, Work } from '../../kernel/task.js';
+import { budgetOf } from '../../kernel/policies/budget.js';
+import type { Elsewhere } from '../../kernel/policies/policy.js';
+import { type Attempts, announce, decide, type RetryOptions, withRetry } from '../../kernel/policies/retry.js';
+import type { Scope } from '../../kernel/scope/process.js';
+import type { Task, Work } from '../../kernel/scope/task.js';
 import { callIn } from './node-call.js';
 
 /**

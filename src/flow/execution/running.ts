@@ -1,5 +1,6 @@
-import { currentScope } from '../../kernel/process.js';
-import { run } from '../../kernel/run.js';
+import { currentScope } from '../../kernel/scope/process.js';
+import { run } from '../../kernel/scope/run.js';
+import type { Serializer } from '../../shared/serializer.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, IOrchestrator } from '../contracts.js';
 import { Position } from '../plan/position.js';
@@ -7,6 +8,7 @@ import { WorkflowError, type WorkflowResult } from '../run/result.js';
 import type { WorkflowState } from '../run/state.js';
 import { GraphTraverser } from '../run/traverser.js';
 import type { LinkedFlow } from './linked.js';
+import { decideOutput } from './output.js';
 import type { Toolbox } from './toolbox.js';
 
 /** Everything that is needed to carry out a run. */
@@ -38,9 +40,14 @@ export async function carryOut({
   state.position ??= new Position(plan);
   const traverser = new GraphTraverser(plan.graph as WorkflowBlueprint, state.position);
   let advancing: Promise<WorkflowResult> | undefined;
+  const advance = async () => {
+    const result = await orchestrator.run(traverser, services.executorFactory, state, services);
+    await decideOutput(linked, state, result);
+    return result;
+  };
   const work = async () => {
     state.abortWith(currentScope()?.cancellation);
-    advancing = orchestrator.run(traverser, services.executorFactory, state, services);
+    advancing = advance();
     const result = await advancing;
     // An orchestrator may stop between two steps. The run is then `stalled` but has not failed.
     const isStuck = result.status === 'stalled' && !traverser.hasMoreWork();
@@ -59,7 +66,12 @@ export async function carryOut({
     if (result !== undefined && (result.status === 'cancelled' || (by !== undefined && error === by.reason)))
       return result;
     if (by === undefined) throw error;
-    state.aborted = { reason: by.reason };
-    return Object.assign(state.toResult(serializer), { status: 'cancelled' as const });
+    return cancelled(state, by.reason, serializer);
   }
+}
+
+/** Returns the result of a run that was aborted. */
+function cancelled(state: WorkflowState, reason: unknown, serializer: Serializer): WorkflowResult {
+  state.aborted = { reason };
+  return Object.assign(state.toResult(serializer), { status: 'cancelled' as const });
 }

@@ -90,6 +90,11 @@ export class FlowServices implements ExecutionServices {
   }
 }
 
+/** Returns true if services follow all edges of a node whose edges have no actions, conditions or transforms. */
+export function choosesPlainly(services: ExecutionServices): boolean {
+  return services.determineNextNodes === FlowServices.prototype.determineNextNodes && services instanceof FlowServices;
+}
+
 /**
  * Resolves the input of a node: from its input mapping, or else from the nodes before it. A fallback gets the input of
  * the node that it replaces.

@@ -1,7 +1,8 @@
 import { type Cancellation, untilAborted } from '../../kernel/cancellation.js';
-import { currentScope } from '../../kernel/process.js';
+import { currentScope } from '../../kernel/scope/process.js';
+import { SerializationError } from '../../shared/serialization-error.js';
 import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
-import { NodeError, SerializationError } from '../errors.js';
+import { NodeError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
 import type { NextNode } from '../plan/plan.js';
 import type { Written } from '../run/data.js';
@@ -11,6 +12,7 @@ import type { WorkflowState } from '../run/state.js';
 import { arcsOf, type GraphTraverser } from '../run/traverser.js';
 import { commit, type Failed } from './commit.js';
 import { within } from './node-executor.js';
+import { choosesPlainly } from './services.js';
 
 /** The objects needed to settle a node of a run. */
 export interface Advance {
@@ -86,7 +88,7 @@ function complete(
   recoveredBy: string | undefined,
   attempts: number | undefined,
 ): Pending {
-  const { traverser, state } = advance;
+  const { traverser, state, services } = advance;
   const { plan } = traverser.position;
   const isPlain = plan.isPlain(plan.indexOf(nodeId));
   // The overwritten entry is needed only if the completion can still fail. If the node has a view, the view is
@@ -97,6 +99,7 @@ function complete(
   const context = state.data.seenBy(nodeId);
   state.data.write(nodeId, result.output);
   state.memory.forgetPassed(plan.indexOf(nodeId));
+  if (isPlain && choosesPlainly(services)) return count(advance, completion, undefined);
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
   try {
     next = following(advance, nodeId, result, context);
@@ -185,19 +188,30 @@ async function beforeAbort<Value>(cancellation: Cancellation, pending: Promise<V
   return (await untilAborted(cancellation, pending)) as Value;
 }
 
-/** Commits the completion of a node. The nodes that follow become ready. */
-function count(advance: Advance, completion: Completion, next: readonly NextNode[]): Pending {
+/**
+ * Commits the completion of a node. The nodes that follow become ready.
+ *
+ * @param next - the edges to follow; `undefined` for all
+ */
+function count(advance: Advance, completion: Completion, next: readonly NextNode[] | undefined): Pending {
   const { position } = advance.traverser;
   const { nodeId, result, recoveredBy } = completion;
   const { output, action } = result;
   const node = position.plan.indexOf(nodeId);
-  const arcs = arcsOf(position.plan.outgoing(node), next);
+  const arcs = next && arcsOf(position.plan.outgoing(node), next);
   const passed = passedOn(advance, node, arcs, output);
   const happening = { type: 'completed', nodeId, output, action, arcs, passed, recoveredBy } as const;
-  const failInstead = (error: SerializationError) => refused(advance, completion, error);
-  const counted = commit(advance.state, happening, advance.state.journal && failInstead);
+  const counted =
+    advance.state.journal === undefined
+      ? commit(advance.state, happening)
+      : commit(advance.state, happening, refusing(advance, completion));
   if (!position.plan.owners.has(node)) return counted;
   return Promise.resolve(counted).then(() => standIn(advance, node));
+}
+
+/** Returns the function that makes the failure of a node whose result cannot be saved. */
+function refusing(advance: Advance, completion: Completion): (error: SerializationError) => Failed {
+  return (error) => refused(advance, completion, error);
 }
 
 const nothing: readonly (readonly [arc: number, value: unknown])[] = [];
@@ -248,9 +262,14 @@ async function fail(advance: Advance, error: NodeError, recoveredBy?: string): P
   const { position } = advance.traverser;
   const { nodeId } = error;
   const isLost = recoveredBy !== undefined;
-  await commit(advance.state, { type: 'failed', nodeId, error: savedError(error), isLost });
+  await commit(advance.state, failureOf(advance, error, isLost));
   const fallback = position.plan.fallbackOf[position.plan.indexOf(nodeId)] as number;
   if (fallback >= 0 && !isLost) await standIn(advance, fallback);
+}
+
+function failureOf({ services }: Advance, error: NodeError, isLost: boolean): Failed {
+  const endsRun = services.options.failFast === true ? true : undefined;
+  return { type: 'failed', nodeId: error.nodeId, error: savedError(error), isLost, endsRun };
 }
 
 /** Makes the failure of a node whose result cannot be saved, and removes the result from the context. */
@@ -259,7 +278,7 @@ function refused(advance: Advance, completion: Completion, error: SerializationE
   const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
   takeBack(advance, completion);
   advance.state.forget(nodeId);
-  return { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined };
+  return failureOf(advance, failure, recoveredBy !== undefined);
 }
 
 /** Returns the error with a path that names the output's place in the context. */

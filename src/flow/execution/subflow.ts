@@ -1,11 +1,15 @@
+import { AbortError } from '../../kernel/errors.js';
+import { Codec } from '../../shared/codec.js';
+import { checkedBy } from '../../shared/schema-check.js';
 import { type AnyFunction, aState, isPlainObject } from '../../shared/validate.js';
 import { restoreState } from '../checkpoint/restore.js';
 import { withAction } from '../node-result.js';
 import { Position } from '../plan/position.js';
-import { Codec } from '../run/codec.js';
+import { asFailedWait, isFailedWait } from '../run/failed-wait.js';
 import { innerKey } from '../run/memory.js';
 import { WorkflowError, type WorkflowResult } from '../run/result.js';
 import { WorkflowState } from '../run/state.js';
+import { checkedInTime } from './door.js';
 import { segmentOf } from './keys.js';
 import type { LinkedFlow } from './linked.js';
 import { type NodeCall, setSettings } from './node-call.js';
@@ -39,11 +43,15 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     const params = { ...linked.links.params, ...call.params };
     const path = pathOf(settings.path ?? segmentOf(parent.runId), call);
     setSettings(state, { ...settings, params, depth: settings.depth + 1, path });
-    state.events = parent.events;
+    const { events, time, unchecked = parent.hasUncheckedEvents } = parent.memory.delivered.get(nodeId) ?? {};
+    state.events = { ...parent.events, ...events };
+    state.hasUncheckedEvents = unchecked;
     state.clock = parent.clock;
+    state.decidedAt = time ?? parent.decidedAt;
+    state.waitsSince = state.decidedAt === undefined ? undefined : state.decidedAt + 1;
     const { concurrency, failFast } = settings;
     const services = new FlowServices(toolbox, { concurrency, failFast, serializer: toolbox.serializer });
-    const orchestrator = isKnown ? toolbox.drivers.goOn() : toolbox.drivers.begin();
+    const orchestrator = isKnown ? toolbox.drivers.goOn({ retries: call.attempt > 1 }) : toolbox.drivers.begin();
     return outcomeOf(await carryOut({ toolbox, linked, state, orchestrator, services }), linked, outputs, call);
   });
 }
@@ -51,12 +59,15 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
 async function begin(
   parent: WorkflowState,
   key: string,
-  input: unknown,
+  given: unknown,
   { plan, links }: LinkedFlow,
   call: NodeCall,
   { core, serializer }: Toolbox,
 ): Promise<WorkflowState> {
   const saved = parent.memory.innerAt(key);
+  const schema = saved === undefined ? links.schemas.input : undefined;
+  const checking = schema === undefined ? given : checkedBy(schema, given, `input of "${call.nodeId}"`);
+  const input = await checkedInTime(plan.id, {}, checking);
   const context = core.states.copy(isPlainObject(input) && saved === undefined ? aState(input, 'input') : {});
   const runId = pathOf(parent.runId, call);
   const state =
@@ -90,6 +101,17 @@ function outcomeOf(result: WorkflowResult, { plan }: LinkedFlow, outputs: Source
     case 'cancelled':
       throw result.reason;
     default:
-      throw new WorkflowError(plan.id, result);
+      // The output was refused. The nodes of the sub-flow have completed, so a retry would change nothing.
+      if (result.reason !== undefined) throw new AbortError(result.reason as Error);
+      throw failureOf(new WorkflowError(plan.id, result), result);
   }
+}
+
+/**
+ * Returns the failure of the node of a sub-flow. The policies of the node do not retry a sub-flow in which a wait has
+ * failed, because it would wait once more, and so on without end.
+ */
+function failureOf(error: WorkflowError, { errors }: WorkflowResult): Error {
+  const hasWaited = errors.some(({ cause, recoveredBy }) => recoveredBy === undefined && isFailedWait(cause));
+  return hasWaited ? new AbortError(asFailedWait(error)) : error;
 }

@@ -14,8 +14,9 @@ export type Target = AnyFunction | Node | undefined;
 export class Targets {
   /** For each target that runs a sub-flow, the function that returns the linked sub-flow. */
   readonly #flowsBehind = new Map<Target, () => LinkedFlow>();
-  /** Targets found so far. Many nodes may use the same target. */
-  readonly #targets = new Map<unknown, Target>();
+  /** Targets found so far by `uses`, and by the parameter that holds the name. Many nodes may use the same target. */
+  readonly #used = new Map<unknown, Target>();
+  readonly #named = new Map<unknown, Target>();
 
   constructor(
     private readonly registries: readonly Registry[],
@@ -28,10 +29,12 @@ export class Targets {
    * returns `undefined`.
    */
   of(node: NodeDefinition): Target {
+    const key = targetKey(node);
+    const targets = this.#targetsLike(node);
+    const known = targets.get(key);
+    if (known !== undefined) return known;
     const field = fieldOf(node);
     const name = nameIn(node);
-    const key = targetKey(node);
-    if (this.#targets.has(key)) return this.#targets.get(key);
     const target = typeof name === 'string' ? this.#find(node, name) : undefined;
     if (target === undefined) {
       const where = field === undefined ? 'uses' : `params.${field}`;
@@ -40,8 +43,12 @@ export class Targets {
           ? `"${name}" is ${this.#isRegistered(name) ? 'not a flow' : 'not in the registry'}`
           : 'must be a name in the registry';
       this.fault(node.id, `${where} of "${node.id}": ${problem}`);
-    } else this.#targets.set(key, target);
+    } else targets.set(key, target);
     return target;
+  }
+
+  #targetsLike(node: NodeDefinition): Map<unknown, Target> {
+    return fieldOf(node) === undefined ? this.#used : this.#named;
   }
 
   /**
@@ -57,7 +64,8 @@ export class Targets {
    * first.
    */
   flowBehind(node: NodeDefinition): (() => LinkedFlow) | undefined {
-    return this.#flowsBehind.get(this.#targets.get(targetKey(node)));
+    if (this.#flowsBehind.size === 0) return undefined;
+    return this.#flowsBehind.get(this.#targetsLike(node).get(targetKey(node)));
   }
 
   #isRegistered(name: string): boolean {
@@ -118,7 +126,9 @@ function nameIn(node: NodeDefinition): unknown {
  * because the target includes the mapping.
  */
 function targetKey(node: NodeDefinition): unknown {
-  return node.params?.outputs === undefined ? `${fieldOf(node)}:${String(nameIn(node))}` : node;
+  if (node.params?.outputs !== undefined) return node;
+  const field = fieldOf(node);
+  return field === undefined ? node.uses : `${field}:${String(nameIn(node))}`;
 }
 
 /**

@@ -1,18 +1,22 @@
-import type { Policies } from '../../kernel/policy.js';
-import type { Core } from '../../kernel/process.js';
+import type { Policies } from '../../kernel/policies/policy.js';
+import type { Core } from '../../kernel/scope/process.js';
 import type { Logger } from '../../shared/logger.js';
+import type { Serializer } from '../../shared/serializer.js';
 import type { EdgeDefinition } from '../blueprint.js';
 import type { IOrchestrator } from '../contracts.js';
 import type { FlowNode, IExecutor, NodeMiddleware, Registry } from '../node.js';
-import type { Serializer } from '../run/serializer.js';
 import type { Evaluator } from './expression.js';
 import type { LinkedFlow } from './linked.js';
 
 /** The orchestrators for sub-flows. */
 interface Drivers {
   begin(): IOrchestrator;
-  /** Returns the orchestrator for a run that has already been started. */
-  goOn(): IOrchestrator;
+  /**
+   * Returns the orchestrator for a run that has already been started.
+   *
+   * @param options - `retries`: if true, the failed nodes of the run are executed again
+   */
+  goOn(options: { readonly retries: boolean }): IOrchestrator;
 }
 
 /** The settings of a runtime, and its cache of linked flows. */

@@ -1,9 +1,15 @@
-import { callOf, functionOf, sourceOf } from '../../kernel/action.js';
+import { callOf, functionOf, sourceOf, unshared } from '../../kernel/actions/action.js';
 import { failureOf } from '../../kernel/errors.js';
-import { applyPolicies, noPolicies, type OwnPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
-import { type Core, enter } from '../../kernel/process.js';
-import { isRetried } from '../../kernel/retry.js';
-import type { Work } from '../../kernel/task.js';
+import {
+  applyPolicies,
+  noPolicies,
+  type OwnPolicies,
+  overDefaults,
+  type Policies,
+} from '../../kernel/policies/policy.js';
+import { isRetried } from '../../kernel/policies/retry.js';
+import { type Core, enter, thisContext } from '../../kernel/scope/process.js';
+import type { Work } from '../../kernel/scope/task.js';
 import { type AnyFunction, invalid } from '../../shared/validate.js';
 import { AbstractNode, Node, type NodeArgs, type NodeClass, type NodeMiddleware } from '../node.js';
 import { ActionResult } from '../node-result.js';
@@ -24,7 +30,7 @@ export function workOf(target: AnyFunction | Node, core: Core, own: OwnPolicies,
   if (target instanceof Node || isNodeClass(target)) return phasesOf(target, policies);
   // An action of this orchestrator would start a second task inside the task, so the function that the action wraps is
   // used instead.
-  return applyPolicies(policies, attemptOf(isOurs ? functionOf(source) : target, policies), elsewhere);
+  return applyPolicies(policies, attemptOf(isOurs ? functionOf(source) : unshared(target), policies), elsewhere);
 }
 
 const innerWorks = new WeakSet<AnyFunction>();
@@ -102,8 +108,11 @@ function chosen(action: unknown, { nodeId, execRes }: NodeCall): unknown {
 /** Wraps work in middleware. The first middleware is the outermost. */
 export function withMiddleware(middleware: readonly NodeMiddleware[], work: Work): Work {
   return middleware.reduceRight<Work>(
-    // Middleware may call `next` later and from any asynchronous context, so the scope is entered again.
-    (next, wrap) => (task, scope) => wrap(callIn(task.args).args, () => enter(scope, async () => next(task, scope))),
+    (next, wrap) => (task, scope) => {
+      // Middleware may call `next` later and from any asynchronous context.
+      const inContext = thisContext();
+      return wrap(callIn(task.args).args, () => inContext(() => enter(scope, async () => next(task, scope))));
+    },
     work,
   );
 }

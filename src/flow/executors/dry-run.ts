@@ -1,4 +1,5 @@
 import { type Logger, messageFirst, NullLogger } from '../../shared/logger.js';
+import { checkedBy } from '../../shared/schema-check.js';
 import { isPlainObject } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph } from '../blueprint.js';
 import { NodeCall, noSettings } from '../execution/node-call.js';
@@ -14,7 +15,8 @@ import {
 import { ActionResult } from '../node-result.js';
 import type { Context } from '../run/result.js';
 import { WorkflowState } from '../run/state.js';
-import { nodeObjects, Opaque, startsOf } from '../start-node.js';
+import { nodeObjects, Opaque } from '../start-node.js';
+import { Route } from './route.js';
 
 /**
  * A node that a dry run has visited, with the code that a real run would execute. See `DryRunResult.steps` for the
@@ -44,7 +46,8 @@ export interface DryRunResult {
  * Walks through a flow without executing its nodes: no function, no action and no `exec` method is called. For nodes
  * with phases, `prep` and `post` are called, and the walk follows the action that `post` returns. Edges that depend on
  * a missing output (edges with conditions, and edges of functions) are all followed. The walk enters sub-flows and
- * batch workers that are flows. Within a flow, each node is visited once.
+ * batch workers that are flows. Within a flow, each node is visited once. Nothing fails in a dry run, so nodes that run
+ * only after a failure are not visited: fallbacks, and nodes with `joinStrategy: 'failed'`.
  *
  * @example
  * const { steps } = await new DryRunExecutor().run(flow, { orderId: 42 });
@@ -56,12 +59,15 @@ export class DryRunExecutor implements IExecutor {
    *
    * @param flow - the flow
    * @param context - the data that `prep` and `post` see; a shallow copy is passed to them. Default: empty
-   * @param options - only `logger`, `params` and `signal` are used. Default: no logging
+   * @param options - only `input`, `logger`, `params` and `signal` are used; an input is checked by the schema of the flow,
+   *   if it has one. Default: no input and no logging
    * @returns the visited nodes and the last action
    */
   async run(flow: FlowNode, context: Context = {}, options: RunOptions = {}): Promise<DryRunResult> {
     const logger = messageFirst(options.logger ?? new NullLogger());
     const walk = new Walk(this, logger, options);
+    const schema = options.input === undefined ? undefined : flow.schemas.input;
+    if (schema !== undefined) await checkedBy(schema, options.input, 'input');
     logger.info(`dry run of "${flow.toBlueprint().id}" begins`);
     await walk.through(flow, flow.registry, new WorkflowState({ ...context }), '', {
       ...flow.params,
@@ -105,13 +111,12 @@ class Walk {
     if (this.#inside.includes(graph)) return;
     this.#inside.push(graph);
     const objects = nodeObjects(graph, registry);
-    const visited = new Set(startsOf(graph));
-    // The loop also visits the ids that its body adds to the set.
-    for (const id of visited) {
+    const route = new Route(graph);
+    for (let id = route.next(); id !== undefined; id = route.next()) {
       this.options.signal?.throwIfAborted();
       const edges = graph.edges.filter(({ source }) => source === id);
       const visit = await this.#visit(objects.get(id) as AbstractNode, registry, state, path, params);
-      for (const { target } of followed(edges, visit)) visited.add(target);
+      for (const edge of followed(edges, visit)) route.follow(edge);
     }
     this.#inside.pop();
   }

@@ -4,6 +4,7 @@ import {
   type FlowNode,
   followerOf,
   type IExecutor,
+  type ResultOptions,
   type RunOptions,
 } from '../node.js';
 import type { Context, WorkflowResult } from '../run/result.js';
@@ -50,6 +51,21 @@ export class InMemoryExecutor implements IExecutor {
     options?: ContinueOptions,
   ): Promise<WorkflowResult<State>> {
     return this.runtime.continue(flow, run, options);
+  }
+
+  /**
+   * Reads the outcome of a run so far, like `FlowRuntime.result`.
+   *
+   * @param flow - the flow of the run
+   * @param run - the result of the run, its `snapshot`, or the id of a run in the `checkpoint` store
+   * @param options - `checkpoint` is the store of the run. Default: none, `run` is a result or a snapshot
+   */
+  result<State extends object = Context>(
+    flow: FlowNode,
+    run: string | WorkflowResult,
+    options?: ResultOptions,
+  ): Promise<WorkflowResult<State>> {
+    return this.runtime.result(flow, run, options);
   }
 
   /** @deprecated Since 0.9: use `continue`. */

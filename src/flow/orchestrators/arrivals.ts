@@ -1,5 +1,7 @@
+import type { Serializer } from '../../shared/serializer.js';
+import type { JoinStrategy } from '../blueprint.js';
+import { runsAfterFailure } from '../plan/join.js';
 import type { Plan } from '../plan/plan.js';
-import type { Serializer } from '../run/serializer.js';
 import type { WorkflowState } from '../run/state.js';
 import { arcsKept, type Decisions } from './decisions.js';
 import type { RemoteKeys } from './remote-keys.js';
@@ -14,13 +16,14 @@ export interface Arrivals {
 }
 
 /**
- * Returns true if the context holds the whole input of the node: at most one arc leads to the node, and the output that
- * this arc passes on is still in the context.
+ * Returns true if the context holds the whole input of the node: at most one arc leads to the node, this arc was taken,
+ * and the output that it passes on is still in the context.
  */
 export function isSimple(plan: Plan, node: number): boolean {
   const { from, arcs } = plan.into;
   const first = from[node] as number;
   const count = (from[node + 1] as number) - first;
+  if (runsAfterFailure(plan.joinOf[node] as JoinStrategy)) return false;
   return count === 0 || (count === 1 && plan.awaited[node] === 1 && arcsKept(plan)[arcs[first] as number] === 0);
 }
 
@@ -50,12 +53,16 @@ export class ArrivalFinder {
 
   /** @param again - for the header of a repeated loop, the iteration that led to the current iteration */
   async #arrived(arcs: readonly number[], again: string | undefined): Promise<readonly number[] | undefined> {
-    if (arcs.length < 2) return arcs;
+    const [only] = arcs;
+    const target = only === undefined ? undefined : (this.#plan.arcTarget[only] as number);
+    const isTaken = target === undefined || !runsAfterFailure(this.#plan.joinOf[target] as JoinStrategy);
+    if (arcs.length < 2 && isTaken) return arcs;
     const keyOf = async (arc: number) =>
       again === undefined ? this.keys.along('fanin', arc) : this.keys.again(arc, again);
     const found = await Promise.all(arcs.map(async (arc) => this.keys.store.get(await keyOf(arc))));
     if (found.every((value) => value === undefined)) return undefined;
-    return arcs.filter((_, at) => found[at] !== undefined && found[at] !== 'refused');
+    const untaken: readonly (string | undefined)[] = [undefined, 'refused', 'lost'];
+    return arcs.filter((_, at) => !untaken.includes(found[at]));
   }
 
   async #passedBy(arc: number, again: string | undefined): Promise<string | undefined> {

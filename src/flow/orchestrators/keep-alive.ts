@@ -1,4 +1,6 @@
 import { longestDelay } from '../../shared/validate.js';
+import type { JoinStrategy } from '../blueprint.js';
+import { runsAfterFailure } from '../plan/join.js';
 import type { Plan } from '../plan/plan.js';
 import { RemoteKeys } from './remote-keys.js';
 import { lastVisit } from './remote-position.js';
@@ -99,7 +101,8 @@ async function keysOf(plan: Plan, store: RunStore): Promise<string[]> {
 
 async function keysOfLoop(keys: RemoteKeys, loop: number): Promise<string[]> {
   const turn = await keys.turns.of(loop);
-  return [...keys.turns.keysOf(loop, turn), await keys.ofLoop('members', loop), await keys.endOf(loop)];
+  const stuck = keys.plan.runsAfterFailure ? [await keys.ofLoop('stuck', loop)] : [];
+  return [...keys.turns.keysOf(loop, turn), await keys.ofLoop('members', loop), await keys.endOf(loop), ...stuck];
 }
 
 async function keysOfNode(keys: RemoteKeys, node: number): Promise<string[]> {
@@ -110,7 +113,7 @@ async function keysOfNode(keys: RemoteKeys, node: number): Promise<string[]> {
   if (hasFallback) found.push(...(await own('recovered', 'recovering')));
   if (hasFallback || isInLoop) found.push(...(await own('settled')));
   if (plan.owners.has(node)) found.push(...(await own('owners')));
-  if ((plan.awaited[node] as number) > 1) {
+  if ((plan.awaited[node] as number) > 1 || runsAfterFailure(plan.joinOf[node] as JoinStrategy)) {
     found.push(await keys.entering('fanin', node));
     for (const arc of keys.arcsInto(node, { back: false })) found.push(await keys.along('fanin', arc));
   }

@@ -26,6 +26,11 @@ export interface RemoteState {
   addCompletedNode(nodeId: string, output: unknown): unknown;
   /** Adds the failure of a node; `error` is a `NodeError`. Default: failures are not stored. */
   addError?(nodeId: string, error: unknown): unknown;
+  /**
+   * Returns the failures that were added, for nodes that read `args.failures`. Default: nodes see no failures of other
+   * jobs.
+   */
+  getErrors?(): MaybePromise<Iterable<NodeError>>;
   /** Records that a fallback has completed in place of a failed node. Default: not stored. */
   markRecovered?(nodeId: string, fallbackId: string): unknown;
   /** Adds a skipped node. Default: skipped nodes are not stored. */
@@ -34,10 +39,13 @@ export interface RemoteState {
 
 /**
  * Returns the state of the run as a `WorkflowState`. If the state is of another class, a `WorkflowState` is made from
- * its current context.
+ * its current context and its failures.
  */
 async function knownOf(state: RemoteState, runId: string): Promise<WorkflowState> {
-  return state instanceof WorkflowState ? state : stateOf(await state.getContext(), runId);
+  if (state instanceof WorkflowState) return state;
+  const known = stateOf(await state.getContext(), runId);
+  for (const error of (await state.getErrors?.()) ?? []) known.addError(error.nodeId, error);
+  return known;
 }
 
 /** The objects that all jobs of a run share. */
@@ -240,12 +248,31 @@ class Job implements RemoteEvents {
 
   async #fail(node: number): Promise<void> {
     const fallback = this.#plan.fallbackOf[node] as number;
-    if (fallback < 0) return;
+    if (fallback < 0) return this.#lose(node);
     await this.#position.recover(node);
     const completion = await this.#decisions.completionOf(fallback, this.turn);
-    if (completion === undefined) return;
+    if (completion === undefined) {
+      if (await this.#hasFailed(fallback)) await this.#lose(node);
+      return;
+    }
     this.known = await knownOf(this.surroundings.state, this.surroundings.store.runId);
     await this.#standIn(node, fallback, completion);
+  }
+
+  /** Processes the failure of a node that no fallback recovers. The nodes that it was to replace have failed as well. */
+  async #lose(node: number): Promise<void> {
+    if (!this.#plan.runsAfterFailure) return;
+    await this.#position.lose(node);
+    if (!this.#plan.owners.has(node)) return;
+    for (const owner of await this.#position.recovering(node)) await this.#lose(owner);
+  }
+
+  /** Returns true if a node has failed and no fallback recovers it. */
+  async #hasFailed(node: number): Promise<boolean> {
+    if (!this.#plan.runsAfterFailure || !(await this.#decisions.find('decided', node, this.turn))?.failed) return false;
+    const fallback = this.#plan.fallbackOf[node] as number;
+    if (fallback < 0 || (await this.#decisions.find('recovered', node, this.turn))?.failed) return true;
+    return this.#hasFailed(fallback);
   }
 
   /** Completes a failed node with the result of its fallback. */
@@ -253,7 +280,7 @@ class Job implements RemoteEvents {
     const known = await this.#decisions.find('recovered', owner, this.turn);
     const decision = known ?? (await this.#recover(owner, fallback, action));
     // If the edges of the node could not be found, its failure is final.
-    if (!decision.failed) await this.#follow(owner, decision);
+    await (decision.failed ? this.#lose(owner) : this.#follow(owner, decision));
   }
 
   async #recover(owner: number, fallback: number, action: string | undefined): Promise<Decision> {
@@ -286,7 +313,7 @@ class Job implements RemoteEvents {
       if (turn === undefined || turn === this.turn) continue;
       const turns = this.visit.turns.at(loopOf[node] as number, turn);
       const job = nameOf(this.#plan.idOf(node), turn);
-      await new RemotePosition(this.#plan, store, turns, job, this.#earlier()).arrive(arc, true);
+      await new RemotePosition(this.#plan, store, turns, job, this.#earlier()).arrive(arc, 'taken');
     }
   }
 

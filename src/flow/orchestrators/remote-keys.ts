@@ -10,12 +10,13 @@ import { isFirst, nameOf, outerOf, type Turns } from './turns.js';
  *     decided     how a node has ended, and which of its arcs are taken
  *     recovered   like `decided`, for the fallback's result in place of the node's own result
  *     recovering  a node has failed, and its fallback is to replace it
- *     fanin       an arc from a predecessor to a join was taken or refused; also a counter of such arcs
+ *     fanin       how an arc from a predecessor to a join has ended (see `ArcEnd`); also a counter of such arcs
  *     joinlock    the job that made a node ready
- *     settled     a node has completed or was skipped
+ *     settled     a node has completed or was skipped, or cannot run because of a failure
  *     owners      a counter of the settled nodes that share a fallback
  *     members     a counter of the settled nodes of a loop
  *     ended       an inner loop has ended
+ *     stuck       a failure keeps an iteration from ending
  *     exit        the iteration in which an arc out of a loop was first taken
  *     again       an arc that repeats a loop was taken
  *     repeated    the job that started an iteration at this header

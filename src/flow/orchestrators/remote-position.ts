@@ -1,4 +1,7 @@
+import type { JoinStrategy } from '../blueprint.js';
 import type { MaybePromise } from '../contracts.js';
+import { runsAfterFailure, sawRefused, sawTaken, verdictOf } from '../plan/join.js';
+import { leaves } from '../plan/losses.js';
 import type { Plan } from '../plan/plan.js';
 import { RemoteKeys } from './remote-keys.js';
 import type { RunStore } from './run-store.js';
@@ -13,6 +16,11 @@ export interface RemoteEvents {
   taken(arc: number): void;
 }
 
+/** The end of an arc: the arc was taken or refused, or a failure keeps it from being taken or refused. */
+type ArcEnd = 'taken' | 'refused' | 'lost';
+
+const seenOf: Readonly<Record<ArcEnd, number>> = { taken: sawTaken, refused: sawRefused, lost: 0 };
+
 /**
  * The position of a run in its plan, kept in a store that several workers share. It follows the same rules as
  * `Position` does in memory.
@@ -26,9 +34,16 @@ export interface RemoteEvents {
  * job that finds a counter complete also checks the guards.
  *
  * A node that a job has made ready belongs to this job, which returns the node on every delivery.
+ *
+ * Losses (see `Losses`) are recorded only if a node of the plan runs after a failure. Two jobs may have to notice each
+ * other: one that settles the source of an exit, and one whose failure makes the loop stuck. Each records its own fact
+ * before it looks for the other one, so at least one of them loses the exit.
  */
 export class RemotePosition {
   readonly keys: RemoteKeys;
+  /** The nodes whose losses and the loops whose stops this job has processed, so that each is processed once. */
+  readonly #lost = new Set<number>();
+  readonly #stuck = new Set<number>();
 
   /**
    * @param turns - the iterations of the loops at the time of the job
@@ -52,10 +67,27 @@ export class RemotePosition {
       if ((backOf[arc] as number) >= 0) {
         if (isTaken) await this.#takeBack(arc);
       } else if ((exitOf[arc] as number) < 0 || (isTaken && (await this.#isFirstExit(arc)))) {
-        await this.arrive(arc, isTaken);
+        await this.arrive(arc, isTaken ? 'taken' : 'refused');
       }
     }
     await this.#settle(node);
+  }
+
+  /**
+   * Records that a node has failed and no fallback recovers it, or that a failure keeps the node from running. Nodes
+   * that run after a failure may become ready.
+   */
+  async lose(node: number): Promise<void> {
+    if (!this.plan.runsAfterFailure || this.#lost.has(node)) return;
+    this.#lost.add(node);
+    const { outFrom, fallbackOf, loopOf } = this.plan;
+    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) await this.#loseArc(arc);
+    const fallback = fallbackOf[node] as number;
+    if (fallback >= 0) {
+      await this.store.set(await this.keys.own('settled', node), 'lost');
+      await this.#settleOwner(fallback);
+    }
+    await this.#stick(loopOf[node] as number);
   }
 
   /** Records that a node has failed. Its fallback becomes ready. */
@@ -73,21 +105,76 @@ export class RemotePosition {
     return owners;
   }
 
-  async arrive(arc: number, isTaken: boolean): Promise<void> {
-    const { arcTarget, awaited, joinsAny } = this.plan;
-    const target = arcTarget[arc] as number;
-    const most = awaited[target] as number;
-    if (isTaken) this.events.taken(arc);
-    if (most === 1) return isTaken ? this.#release(target) : this.#skip(target);
-    await this.store.set(await this.keys.along('fanin', arc), isTaken ? 'taken' : 'refused');
-    if (isTaken && joinsAny[target] === 1) return this.#release(target);
+  async arrive(arc: number, end: ArcEnd): Promise<void> {
+    const target = this.plan.arcTarget[arc] as number;
+    const most = this.plan.awaited[target] as number;
+    const isPlain = most === 1 && !runsAfterFailure(this.#joinOf(target));
+    if (end === 'taken') this.events.taken(arc);
+    if (!isPlain) await this.store.set(await this.keys.along('fanin', arc), end);
+    // One arc may be enough, whatever the other arcs come to.
+    if (await this.#join(target, most, [end])) return undefined;
     if ((await this.store.increment(await this.keys.entering('fanin', target))) < most) return undefined;
     const arrivals = await this.#all(this.keys.arcsInto(target, { back: false }), (one) =>
       this.keys.along('fanin', one),
     );
-    if (arrivals.includes(undefined)) return undefined;
-    if (!arrivals.includes('taken')) return this.#skip(target);
-    return joinsAny[target] === 1 ? undefined : this.#release(target);
+    if (!arrivals.includes(undefined)) await this.#join(target, most, arrivals as ArcEnd[]);
+    return undefined;
+  }
+
+  /**
+   * Applies the join strategy of a node to the ends of arcs into the node.
+   *
+   * @param most - the number of arcs that the join waits for
+   * @returns false if more arcs must end first
+   */
+  async #join(node: number, most: number, ends: readonly ArcEnd[]): Promise<boolean> {
+    const lost = ends.filter((end) => end === 'lost').length;
+    const seen = ends.reduce((sum, end) => sum | seenOf[end], 0);
+    const verdict = verdictOf(this.#joinOf(node), most - ends.length + lost, lost, seen);
+    if (verdict === 'ready') await this.#release(node);
+    else if (verdict === 'skipped') await this.#skip(node);
+    else if (verdict === 'lost') await this.lose(node);
+    return verdict !== undefined;
+  }
+
+  #joinOf(node: number): JoinStrategy {
+    return this.plan.joinOf[node] as JoinStrategy;
+  }
+
+  /** Records that an arc is lost, unless it repeats a loop, or is an exit that an earlier iteration has taken. */
+  async #loseArc(arc: number): Promise<void> {
+    const { backOf, exitOf } = this.plan;
+    if ((backOf[arc] as number) >= 0) return;
+    const isExit = (exitOf[arc] as number) >= 0;
+    if (isExit && (await this.store.get(await this.keys.along('exit', arc))) !== undefined) return;
+    await this.arrive(arc, 'lost');
+  }
+
+  /** Records that the iteration of a loop cannot end. */
+  async #stick(loop: number): Promise<void> {
+    const planned = this.plan.loops[loop];
+    if (planned === undefined || this.#stuck.has(loop)) return;
+    this.#stuck.add(loop);
+    await this.store.set(await this.keys.ofLoop('stuck', loop), 'yes');
+    for (const node of planned.nodes) await this.#checkExits(node);
+    await this.#stick(planned.parent);
+  }
+
+  /**
+   * Loses the exits of a settled node out of the innermost loop around it that has not ended, if that loop is stuck. An
+   * exit out of loops that have ended is refused.
+   */
+  async #checkExits(node: number): Promise<void> {
+    const { loops, loopOf, exitOf, outFrom } = this.plan;
+    const [from, end] = [outFrom[node] as number, outFrom[node + 1] as number];
+    if (!this.plan.runsAfterFailure || exitOf.subarray(from, end).every((exit) => exit < 0)) return;
+    if (!isOver(await this.store.get(await this.keys.own('settled', node)))) return;
+    let loop = loopOf[node] as number;
+    while (loop >= 0 && (await this.store.get(await this.keys.endOf(loop))) !== undefined) {
+      loop = loops[loop]?.parent as number;
+    }
+    if (loop < 0 || (await this.store.get(await this.keys.ofLoop('stuck', loop))) === undefined) return;
+    for (let arc = from; arc < end; arc++) if (leaves(this.plan, arc, loop)) await this.#loseArc(arc);
   }
 
   /** Records that a back arc was taken. The next iteration starts when the current iteration has ended. */
@@ -109,11 +196,12 @@ export class RemotePosition {
 
   /**
    * Makes a node ready, unless another job has already done so. No lock is needed for a node that is outside all loops,
-   * has a single incoming arc and is not a fallback.
+   * has a single incoming arc, is not a fallback and does not run after a failure.
    */
   async #release(node: number): Promise<void> {
     const { awaited, loopOf, owners } = this.plan;
-    const isLocked = (awaited[node] as number) > 1 || (loopOf[node] as number) >= 0 || owners.has(node);
+    const isShared = (awaited[node] as number) > 1 || runsAfterFailure(this.#joinOf(node));
+    const isLocked = isShared || (loopOf[node] as number) >= 0 || owners.has(node);
     if (isLocked && !(await this.store.holds(await this.keys.entering('joinlock', node), this.job))) return;
     await this.events.ready(node, this.keys);
   }
@@ -128,20 +216,23 @@ export class RemotePosition {
     if (fallback < 0 && loop < 0) return;
     await this.store.set(await this.keys.own('settled', node), 'yes');
     if (fallback >= 0) await this.#settleOwner(fallback);
+    if (loop >= 0) await this.#checkExits(node);
     await this.#settleIn(loop);
   }
 
-  /** Skips a fallback if no node needs it. */
+  /** Skips a fallback if no node needs it. If a failure keeps a node that might need it from running, it is lost. */
   async #settleOwner(fallback: number): Promise<void> {
     const owners = this.plan.owners.get(fallback) as readonly number[];
     const settled = await this.store.increment(await this.keys.own('owners', fallback));
-    if (settled < owners.length || !(await this.#haveSettled(owners))) return;
-    if ((await this.store.get(await this.keys.entering('joinlock', fallback))) === undefined)
-      await this.#skip(fallback);
+    if (settled < owners.length) return;
+    const ends = await this.#all(owners, (owner) => this.keys.own('settled', owner));
+    if (ends.includes(undefined)) return;
+    if ((await this.store.get(await this.keys.entering('joinlock', fallback))) !== undefined) return;
+    await (ends.every(isOver) ? this.#skip(fallback) : this.lose(fallback));
   }
 
   async #haveSettled(nodes: readonly number[]): Promise<boolean> {
-    return !(await this.#all(nodes, (node) => this.keys.own('settled', node))).includes(undefined);
+    return (await this.#all(nodes, (node) => this.keys.own('settled', node))).every(isOver);
   }
 
   async #settleIn(loop: number): Promise<void> {
@@ -156,12 +247,13 @@ export class RemotePosition {
   }
 
   async #endTurn(loop: number): Promise<void> {
-    const { exits, headers, parent } = this.plan.loops[loop] as Plan['loops'][number];
+    const { exits, headers, nodes, parent } = this.plan.loops[loop] as Plan['loops'][number];
     const again = await this.#headersAgain(loop);
     if (again.size > 0) return this.#repeat(loop, headers, again);
     for (const arc of exits) if ((this.plan.backOf[arc] as number) < 0) await this.#arriveRefused(arc);
     if (parent < 0) return undefined;
     await this.store.set(await this.keys.endOf(loop), 'yes');
+    for (const node of this.plan.runsAfterFailure ? nodes : []) await this.#checkExits(node);
     return this.#settleIn(parent);
   }
 
@@ -177,7 +269,7 @@ export class RemotePosition {
   /** Refuses an exit of a loop, unless an earlier iteration has taken it. */
   async #arriveRefused(arc: number): Promise<void> {
     const wasTaken = (await this.store.get(await this.keys.along('exit', arc))) !== undefined;
-    if (!wasTaken) await this.arrive(arc, false);
+    if (!wasTaken) await this.arrive(arc, 'refused');
   }
 
   /**
@@ -199,6 +291,11 @@ export class RemotePosition {
   #all<One>(all: readonly One[], keyOf: (one: One) => MaybePromise<string>): Promise<(string | undefined)[]> {
     return Promise.all(all.map(async (one) => this.store.get(await keyOf(one))));
   }
+}
+
+/** Returns true if a node has completed or was skipped. */
+function isOver(settled: string | undefined): boolean {
+  return settled !== undefined && settled !== 'lost';
 }
 
 /** Returns true if a job of the node has started in the current iteration or a later one. */

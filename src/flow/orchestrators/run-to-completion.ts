@@ -1,5 +1,5 @@
 import { Cancellation } from '../../kernel/cancellation.js';
-import { currentScope, enter, type Scope } from '../../kernel/process.js';
+import { currentScope, enter, type Scope } from '../../kernel/scope/process.js';
 import type {
   ExecutionServices,
   IOrchestrator,

@@ -1,9 +1,10 @@
-import { aLimitAsData } from '../../kernel/limit.js';
-import { policyReaders, readWithoutDefaults } from '../../kernel/policy.js';
+import { aLimitAsData } from '../../kernel/policies/limit.js';
+import { policyReaders, readWithoutDefaults } from '../../kernel/policies/policy.js';
 import { cut } from '../../shared/text.js';
-import { aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../shared/validate.js';
-import type { EdgeDefinition, Graph, NodeConfig, NodeDefinition } from '../blueprint.js';
+import { aBoolean, aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../shared/validate.js';
+import type { EdgeDefinition, Graph, JoinStrategy, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { Fault } from '../errors.js';
+import { joinStrategies } from './join.js';
 
 /** Maximum number of nodes. A larger graph is refused without looking at its nodes. */
 const mostNodes = 250_000;
@@ -14,8 +15,11 @@ const mostEdges = 2_500_000;
 /** Maximum nesting depth of parameters. Converting deeper objects to text would overflow the stack. */
 const deepestParams = 2_000;
 
+/** Maximum nesting depth of a schema. The validator would overflow the stack on deeper ones. */
+const deepestSchema = 200;
+
 const derived = ['predecessorCountMap', 'originalPredecessorIdMap'];
-const graphKeys = new Set(['id', 'version', 'maxVisits', 'nodes', 'edges', ...derived]);
+const graphKeys = new Set(['id', 'version', 'maxVisits', 'input', 'events', 'output', 'nodes', 'edges', ...derived]);
 const nodeKeys = new Set(['id', 'uses', 'params', 'inputs', 'config']);
 const edgeKeys = new Set(['source', 'target', 'action', 'condition', 'transform']);
 
@@ -25,12 +29,22 @@ const anId = aValue<string>(
   'a non-empty string, and none of __proto__, constructor, prototype',
   (value) => typeof value === 'string' && value !== '' && !reservedIds.has(value),
 );
-export const aJoinStrategy = aValue<string>('"all" or "any"', (value) => value === 'all' || value === 'any');
+export const aJoinStrategy = aValue<string>(`one of ${joinStrategies.map((name) => `"${name}"`).join(', ')}`, (value) =>
+  joinStrategies.includes(value as JoinStrategy),
+);
 const anArray = aValue<readonly unknown[]>('an array', Array.isArray);
 const anObject = aValue<object>('an object', isPlainObject);
 const someParams = aValue<object>(
   `an object that is nested at most ${deepestParams} deep`,
   (value) => isPlainObject(value) && !isDeeper(value, deepestParams),
+);
+export const aWaitTimeout = aValue<number>(
+  'a finite number of milliseconds greater than 0',
+  (value) => Number.isFinite(value) && (value as number) > 0,
+);
+const aSchemaAsData = aValue<object>(
+  `a JSON Schema (an object that is nested at most ${deepestSchema} deep)`,
+  (value) => isPlainObject(value) && !isDeeper(value, deepestSchema),
 );
 export const anInputMapping = aValue<unknown>(
   'a string, or an object of strings',
@@ -45,6 +59,7 @@ const configReaders: Record<keyof NodeConfig, Reader> = {
   limit: aLimitAsData,
   policies: readWithoutDefaults,
   maxVisits: aConcurrency,
+  repeatable: aBoolean,
 };
 
 const edgeReaders: Record<keyof EdgeDefinition, Reader> = {
@@ -93,10 +108,18 @@ export class ShapeCheck {
     this.#holds(anId, graph.id, 'id');
     if (graph.version !== undefined) this.#holds(aName, graph.version, 'version');
     if (graph.maxVisits !== undefined) this.#holds(aConcurrency, graph.maxVisits, 'maxVisits');
+    this.#schemas(graph);
     const nodes = this.#list<NodeDefinition>(graph.nodes, 'nodes', mostNodes, (node, index) => this.#node(node, index));
     const edges = this.#list<EdgeDefinition>(graph.edges, 'edges', mostEdges, (edge, index) => this.#edge(edge, index));
     if (nodes.length === 0 && this.faults.length === 0) this.faults.push({ message: 'nodes must not be empty' });
     return this.faults.length === 0 ? graph : { id: String(graph.id), nodes, edges };
+  }
+
+  #schemas({ input, events, output }: Graph): void {
+    if (input !== undefined) this.#holds(aSchemaAsData, input, 'input');
+    if (output !== undefined) this.#holds(aSchemaAsData, output, 'output');
+    if (events === undefined || !this.#holds(anObject, events, 'events')) return;
+    for (const [event, schema] of Object.entries(events)) this.#holds(aSchemaAsData, schema, `events.${event}`);
   }
 
   /** Returns the items of a list that have no faults. */
@@ -164,8 +187,8 @@ export class ShapeCheck {
 
   /** Reports unknown keys, because a misspelt setting would otherwise be ignored silently. */
   #known(value: object, keys: ReadonlySet<string>, path: string, nodeId?: string): void {
-    for (const key of Object.keys(value)) {
-      if (keys.has(key)) continue;
+    for (const key in value) {
+      if (keys.has(key) || !Object.hasOwn(value, key)) continue;
       this.faults.push({ message: `${path}${cut(key, 100)} is unknown, expected ${[...keys].join(', ')}`, nodeId });
     }
   }

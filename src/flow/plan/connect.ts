@@ -79,12 +79,13 @@ export function connect(graph: Graph, faults: Fault[]): Parts {
 }
 
 /** Reports a transform whose value the target would ignore. */
-function checkTransform({ id, uses, inputs }: NodeDefinition, at: number, faults: Fault[]): void {
+function checkTransform({ id, uses, params, inputs }: NodeDefinition, at: number, faults: Fault[]): void {
   const field = `edges[${at}].transform`;
   if (inputs !== undefined) {
     faults.push({ message: `${field} must be left out: "${id}" has inputs of its own`, nodeId: id });
-  } else if (uses === 'wait') {
-    faults.push({ message: `${field} must be left out: "${id}" is a wait, which ignores its input`, nodeId: id });
+  } else if (uses === 'wait' && params?.timeout === undefined) {
+    const message = `${field} must be left out: "${id}" is a wait without a timeout, which ignores its input`;
+    faults.push({ message, nodeId: id });
   }
 }
 

@@ -83,9 +83,11 @@ export function copyOf(source: Graph): Copied {
     if (edge.transform !== undefined) copiedEdges.set(edge, copy);
     return copy;
   });
+  const schemas: { -readonly [Key in (typeof ofSchemas)[number]]?: Graph[Key] } = {};
+  if (!isFixed(source)) for (const key of ofSchemas) schemas[key] = copied(source[key]) as never;
   // The loop also visits the entries that `deepen` adds to the map.
   for (const part of parts.values()) deepen(part as Record<string, unknown>, copied);
-  const copy = { ...source, nodes, edges };
+  const copy = { ...source, ...schemas, nodes, edges };
   fixed.add(copy);
   return { source, copy, parts };
 }
@@ -95,6 +97,7 @@ function deepen(copy: Record<string, unknown>, copied: (value: unknown) => unkno
 }
 
 const inside = ['params', 'inputs', 'config'] as const;
+const ofSchemas = ['input', 'events', 'output'] as const;
 
 /**
  * Returns true if a blueprint has changed since it was copied. This check runs at the start of each run, so for speed
@@ -103,6 +106,7 @@ const inside = ['params', 'inputs', 'config'] as const;
 export function hasChanged({ source, copy, parts }: Copied): boolean {
   const { id, version, maxVisits, nodes, edges } = source;
   if (id !== copy.id || version !== copy.version || maxVisits !== copy.maxVisits) return true;
+  if (ofSchemas.some((key) => !isSame(source[key], copy[key], parts))) return true;
   if (!Array.isArray(nodes) || nodes.length !== copy.nodes.length) return true;
   if (!Array.isArray(edges) || edges.length !== copy.edges.length) return true;
   for (let index = 0; index < nodes.length; index++) {

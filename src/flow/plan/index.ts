@@ -5,3 +5,4 @@ export { differences, type Outline, outlineOf } from './outline.js';
 export { type Plan, planOf } from './plan.js';
 export { Position } from './position.js';
 export { versionBefore, versionOf } from './version.js';
+export { eventOf } from './waits.js';

@@ -50,7 +50,7 @@ export const deepestLoop = 50;
 /** Groups arcs by their source or by their target, with a counting sort. */
 export function adjacency(nodeCount: number, ends: Int32Array): Adjacency {
   const from = new Int32Array(nodeCount + 1);
-  for (const node of ends) add(from, node + 1, 1);
+  for (let arc = 0; arc < ends.length; arc++) add(from, (ends[arc] as number) + 1, 1);
   for (let node = 0; node < nodeCount; node++) add(from, node + 1, from[node] as number);
   const next = from.slice(0, nodeCount);
   const arcs = new Int32Array(ends.length);

@@ -1,3 +1,4 @@
+import { sawRefused, sawTaken } from './join.js';
 import { add } from './loops.js';
 import type { Plan } from './plan.js';
 
@@ -42,6 +43,8 @@ export interface SavedPosition {
   readonly arcs: string;
   /** The number of visits of each node. Present only if the flow has loops. */
   readonly visits?: readonly number[] | undefined;
+  /** The nodes that have become asides in the course of the run. Present only if there are any. */
+  readonly asides?: readonly number[] | undefined;
 }
 
 /**
@@ -53,21 +56,23 @@ export class Marks {
   readonly arcs: Uint8Array;
   /** For each node, the number of open arcs among those that its join waits for. */
   readonly missing: Int32Array;
-  /** For each node, 1 if at least one of the arcs that its join waits for was taken, otherwise 0. */
-  readonly reached: Uint8Array;
+  /** For each node, how arcs that its join waits for have ended: a sum of `sawTaken` and `sawRefused`. */
+  readonly seen: Uint8Array;
   /** The number of visits of each node; `undefined` if the flow has no loops. */
   readonly visits: Int32Array | undefined;
   /** For each loop, the number of members that have yet to settle in this iteration; 0 if the loop has ended. */
   readonly unsettled: Int32Array;
   /** For each fallback, the number of its owners (the nodes that it replaces on failure) that may still need it. */
   readonly owners = new Map<number, number>();
+  /** The nodes that have become asides in the course of the run (see `superfluous`). */
+  readonly asides = new Set<number>();
 
   constructor(private readonly plan: Plan) {
     const { nodeCount, arcTarget, loops, awaited } = plan;
     this.status = new Uint8Array(nodeCount);
     this.arcs = new Uint8Array(arcTarget.length);
     this.missing = awaited.slice();
-    this.reached = new Uint8Array(nodeCount);
+    this.seen = new Uint8Array(nodeCount);
     this.visits = loops.length > 0 ? new Int32Array(nodeCount) : undefined;
     this.unsettled = Int32Array.from(loops, ({ members }) => members);
     for (const [fallback, owners] of plan.owners) this.owners.set(fallback, owners.length);
@@ -80,14 +85,17 @@ export class Marks {
   }
 
   save(): SavedPosition {
-    const { status, arcs, visits } = this;
-    return { nodes: status.join(''), arcs: arcs.join(''), visits: visits && [...visits] };
+    const { status, arcs, visits, asides } = this;
+    const saved = { nodes: status.join(''), arcs: arcs.join(''), visits: visits && [...visits] };
+    return asides.size === 0 ? saved : { ...saved, asides: [...asides] };
   }
 
-  restore({ nodes, arcs, visits }: SavedPosition): void {
+  restore({ nodes, arcs, visits, asides = [] }: SavedPosition): void {
     for (let node = 0; node < nodes.length; node++) this.status[node] = Number(nodes[node]);
     for (let arc = 0; arc < arcs.length; arc++) this.arcs[arc] = Number(arcs[arc]);
     this.visits?.set(visits ?? []);
+    this.asides.clear();
+    for (const node of asides) this.asides.add(node);
     this.derive();
   }
 
@@ -95,17 +103,22 @@ export class Marks {
   derive(): void {
     const { plan } = this;
     this.missing.set(plan.awaited);
-    this.reached.fill(0);
+    this.seen.fill(0);
     for (const [arc, state] of this.arcs.entries()) {
       if ((plan.backOf[arc] as number) >= 0 || state === open) continue;
       const target = plan.arcTarget[arc] as number;
       add(this.missing, target, -1);
-      if (state === taken) this.reached[target] = 1;
+      this.see(target, state === taken);
     }
     for (const [fallback, owners] of plan.owners) {
       this.owners.set(fallback, owners.filter((owner) => !this.#isSettled(owner)).length);
     }
     this.#deriveLoops();
+  }
+
+  /** Records that an arc into a node was taken or refused. */
+  see(node: number, isTaken: boolean): void {
+    this.seen[node] = (this.seen[node] as number) | (isTaken ? sawTaken : sawRefused);
   }
 
   #deriveLoops(): void {

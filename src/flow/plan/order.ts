@@ -48,13 +48,14 @@ function makeOrder(plan: Plan): Order {
 
 /** Converts a position from the numbering of the plan to canonical order, for a checkpoint. */
 export function toOrder(plan: Plan, position: SavedPosition): SavedPosition {
-  const { nodes, arcs, isDeclared } = orderOf(plan);
+  const { nodes, places, arcs, isDeclared } = orderOf(plan);
   if (isDeclared) return position;
-  const { visits } = position;
+  const { visits, asides } = position;
   return {
     nodes: Array.from(nodes, (node) => position.nodes[node]).join(''),
     arcs: Array.from(arcs, (arc) => position.arcs[arc]).join(''),
     visits: visits && Array.from(nodes, (node) => visits[node] as number),
+    ...(asides && { asides: asides.map((node) => places[node] as number) }),
   };
 }
 
@@ -62,7 +63,7 @@ export function toOrder(plan: Plan, position: SavedPosition): SavedPosition {
 export function fromOrder(plan: Plan, position: SavedPosition): SavedPosition {
   const { nodes, arcs, isDeclared } = orderOf(plan);
   if (isDeclared) return position;
-  const { visits } = position;
+  const { visits, asides } = position;
   const byNode = new Array<string>(nodes.length);
   const byArc = new Array<string>(arcs.length);
   const visitsByNode = visits === undefined ? undefined : new Array<number>(nodes.length);
@@ -71,7 +72,12 @@ export function fromOrder(plan: Plan, position: SavedPosition): SavedPosition {
     if (visitsByNode !== undefined) visitsByNode[node] = visits?.[place] as number;
   }
   for (const [place, arc] of arcs.entries()) byArc[arc] = position.arcs[place] as string;
-  return { nodes: byNode.join(''), arcs: byArc.join(''), visits: visitsByNode };
+  return {
+    nodes: byNode.join(''),
+    arcs: byArc.join(''),
+    visits: visitsByNode,
+    ...(asides && { asides: asides.map((place) => nodes[place] as number) }),
+  };
 }
 
 /** Finds arcs by the ids of their source and target. Returns -1 if there is no such arc. */

@@ -90,7 +90,10 @@ function textOfNode({ uses, inputs, params, config }: NodeDefinition, isChosen: 
     uses,
     sorted(inputs),
     telling.map((key) => sorted(params?.[key])),
-    joinStrategy === 'any',
+    // Saved runs have the hash of these values, so the names of the first two strategies are not part of it.
+    joinStrategy === undefined || joinStrategy === 'all' || joinStrategy === 'any'
+      ? joinStrategy === 'any'
+      : joinStrategy,
     fallback,
     isChosen,
   ]);

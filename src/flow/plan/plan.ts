@@ -1,9 +1,10 @@
 import { cut } from '../../shared/text.js';
-import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
+import type { EdgeDefinition, Graph, JoinStrategy, NodeDefinition } from '../blueprint.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { ShapeCheck } from './check.js';
 import { connect, type Parts, soundPartOf } from './connect.js';
 import { type Copied, copyOf, hasChanged, isFixed } from './fixed.js';
+import { asidesOf, checkJoins, joinOf, runsAfterFailure } from './join.js';
 import { type Adjacency, add } from './loops.js';
 import { type PlannedLoop, type Repetition, repetition } from './repetition.js';
 
@@ -40,9 +41,13 @@ export class Plan {
   readonly into: Adjacency;
   /** For each node, the number of arcs that its join waits for: all arcs into the node except back arcs. */
   readonly awaited: Int32Array;
-  /** For each node, 1 if its join strategy is `any`, otherwise 0. */
-  readonly joinsAny: Uint8Array;
+  /** The join strategy of each node. */
+  readonly joinOf: readonly JoinStrategy[];
   readonly hasJoinOfAny: boolean;
+  /** If true, a node runs after a failure: its join strategy is `settled` or `failed`. */
+  readonly runsAfterFailure: boolean;
+  /** For each node, 1 if the output of a run is the same with and without the node (see `asidesOf`), otherwise 0. */
+  readonly isAside: Uint8Array;
   /** The fallback of each node; -1 if there is none. */
   readonly fallbackOf: Int32Array;
   /** For each fallback, its owners: the nodes that it replaces if they fail. */
@@ -54,13 +59,13 @@ export class Plan {
   readonly backOf: Int32Array;
   /** For each arc, the outermost loop that the arc leaves; -1 if there is none. */
   readonly exitOf: Int32Array;
-  readonly nodeIds: ReadonlySet<string>;
   readonly fallbackIds: ReadonlySet<string>;
   readonly #index: ReadonlyMap<string, number>;
   readonly #edgesBySource: Adjacency;
   readonly #arcOfEdge: Int32Array;
   readonly #isPlain: Uint8Array;
   readonly #outgoing: (readonly Outgoing[] | undefined)[];
+  #nodeIds: ReadonlySet<string> | undefined = undefined;
   #lastId = '';
   #lastIndex = -1;
 
@@ -75,7 +80,6 @@ export class Plan {
     this.id = graph.id;
     this.nodes = graph.nodes;
     this.#index = parts.index;
-    this.nodeIds = new Set(parts.index.keys());
     this.fallbackOf = parts.fallbackOf;
     this.owners = parts.owners;
     this.fallbackIds = new Set([...parts.owners.keys()].map((node) => this.idOf(node)));
@@ -87,8 +91,10 @@ export class Plan {
     this.#arcOfEdge = parts.arcOfEdge;
     this.#isPlain = parts.isPlain;
     this.#outgoing = new Array(graph.nodes.length);
-    this.joinsAny = Uint8Array.from(graph.nodes, ({ config }) => (config?.joinStrategy === 'any' ? 1 : 0));
-    this.hasJoinOfAny = this.joinsAny.includes(1);
+    this.joinOf = graph.nodes.map(joinOf);
+    this.hasJoinOfAny = this.joinOf.includes('any');
+    this.runsAfterFailure = this.joinOf.some(runsAfterFailure);
+    this.isAside = asidesOf(graph, parts);
     this.starts = starts;
     this.loopOf = loopOf;
     this.backOf = backOf;
@@ -110,9 +116,16 @@ export class Plan {
     const parts = connect(graph, faults);
     const sound = faults.length > 0 ? soundPartOf(graph) : graph;
     const found = repetition(sound, sound === graph ? parts : connect(sound, []), faults);
+    if (found !== undefined && faults.length === 0) checkJoins(graph, parts, found.backOf, faults);
     return found === undefined || faults.length > 0
       ? new Uncompiled(faults, sound)
       : new Plan(graph, parts, found, isFixed(given) ? undefined : copied);
+  }
+
+  /** Created on first use, because most runs need only the numbers of the nodes. */
+  get nodeIds(): ReadonlySet<string> {
+    this.#nodeIds ??= new Set(this.#index.keys());
+    return this.#nodeIds;
   }
 
   get nodeCount(): number {

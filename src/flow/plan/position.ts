@@ -1,4 +1,7 @@
+import type { JoinStrategy } from '../blueprint.js';
+import { runsAfterFailure, verdictOf } from './join.js';
 import { add, some } from './loops.js';
+import { Losses } from './losses.js';
 import {
   awaiting,
   carried,
@@ -32,9 +35,11 @@ const none: readonly number[] = [];
  *                                  └─► failed
  *     awaiting ─► skipped (the joins that it leads to have started without it)
  *
- * An arc is open until it is taken or refused. A node becomes ready, according to its join strategy, after arcs into it
- * are taken. A node is skipped when all arcs into it are refused; its own arcs are then refused, too. Recording the
- * same end twice has no effect.
+ * An arc is open until it is taken or refused. A node becomes ready, or is skipped, as its join strategy says (see
+ * `verdictOf`); when it is skipped, its own arcs are refused. Recording the same end twice has no effect.
+ *
+ * The open arcs that a failure has lost are derived from the other marks (see `Losses`). A node that they keep from
+ * running stays pending. It may run after all when the failed nodes have been tried again.
  *
  * A loop runs in iterations. An iteration ends when every node in the loop has completed or was skipped. If a back arc
  * was taken, all nodes of the loop become pending again, and the headers that taken back arcs lead to become ready. If
@@ -43,6 +48,9 @@ const none: readonly number[] = [];
  */
 export class Position {
   readonly #marks: Marks;
+  /** The arcs and nodes that are lost; `undefined` if no node runs after a failure. */
+  readonly #losses: Losses | undefined;
+  readonly #consider = (node: number) => this.#join(node);
   #ready: number[] = [];
   /**
    * Nodes to skip after a change. `#carryOn` processes this list and `#ended` in a loop instead of recursively, because
@@ -63,12 +71,23 @@ export class Position {
     saved?: SavedPosition,
   ) {
     this.#marks = new Marks(plan);
+    this.#losses = plan.runsAfterFailure ? new Losses(plan, this.#marks) : undefined;
     if (saved === undefined) for (const start of plan.starts) this.#makeReady(start);
     else this.#restore(saved);
   }
 
   get hasReady(): boolean {
     return this.#ready.length > 0;
+  }
+
+  /** Returns true if nodes are ready or running, or failed nodes wait for their fallbacks. */
+  get hasWork(): boolean {
+    return this.#marks.status.some((status) => status === ready || status === running || status === recovering);
+  }
+
+  /** Returns true if at least one node has failed and no fallback has replaced it. */
+  get hasFailures(): boolean {
+    return this.#marks.status.includes(failed);
   }
 
   /** Returns all ready nodes and changes their status to `running`. */
@@ -84,9 +103,21 @@ export class Position {
   }
 
   /** Returns the ids of all nodes with the given status. */
-  *withStatus(status: NodeStatus): Generator<string> {
+  withStatus(status: NodeStatus): string[] {
     const wanted = statuses.indexOf(status);
-    for (const [node, found] of this.#marks.status.entries()) if (found === wanted) yield this.plan.idOf(node);
+    const found: string[] = [];
+    const { status: statusOf } = this.#marks;
+    for (let node = 0; node < statusOf.length; node++) if (statusOf[node] === wanted) found.push(this.plan.idOf(node));
+    return found;
+  }
+
+  /** Returns true if every node that is not a fallback has completed or was skipped. */
+  get isSettled(): boolean {
+    const { status } = this.#marks;
+    for (let node = 0; node < status.length; node++) {
+      if (status[node] !== completed && status[node] !== skipped && !this.plan.owners.has(node)) return false;
+    }
+    return true;
   }
 
   isCompleted(nodeId: string): boolean {
@@ -96,6 +127,19 @@ export class Position {
 
   hasFailed(nodeId: string): boolean {
     return this.#marks.status[this.plan.indexOf(nodeId)] === failed;
+  }
+
+  /** Returns true if the node may still be executed, for the first time or in a further iteration of its loop. */
+  mayStart(node: number): boolean {
+    const status = this.#marks.status[node];
+    return status === pending || status === ready || status === running || this.mayRepeat(node);
+  }
+
+  /** Returns true if the node is in a loop that has not ended. */
+  mayRepeat(node: number): boolean {
+    let loop = this.plan.loopOf[node] as number;
+    while (loop >= 0 && this.#marks.unsettled[loop] === 0) loop = this.plan.loops[loop]?.parent as number;
+    return loop >= 0;
   }
 
   /** Returns the number of the node's current visit, counted from 1. */
@@ -130,11 +174,16 @@ export class Position {
    * that its join has taken.
    */
   arrivals(node: number): number[] {
-    const { into } = this.plan;
-    const arcs = into.arcs.subarray(into.from[node], into.from[node + 1]);
-    const again = [...arcs.filter((arc) => this.#marks.arcs[arc] === carried)];
-    if (again.length > 0) return again;
-    return [...arcs.filter((arc) => this.#marks.arcs[arc] === taken && (this.plan.backOf[arc] as number) < 0)];
+    const { into, backOf, loops } = this.plan;
+    const { arcs } = this.#marks;
+    const again: number[] = [];
+    const first: number[] = [];
+    for (let at = into.from[node] as number; at < (into.from[node + 1] as number); at++) {
+      const arc = into.arcs[at] as number;
+      if (arcs[arc] === carried) again.push(arc);
+      else if (arcs[arc] === taken && (loops.length === 0 || (backOf[arc] as number) < 0)) first.push(arc);
+    }
+    return again.length > 0 ? again : first;
   }
 
   /**
@@ -157,7 +206,8 @@ export class Position {
   /**
    * Records that a node has failed. If the node has a fallback, its status becomes `recovering`, and the fallback
    * becomes ready unless it has already started. Without a fallback, the status becomes `failed`. If the failed node is
-   * itself a fallback, the nodes that it was to replace also become `failed`.
+   * itself a fallback, the nodes that it was to replace also become `failed`. Nodes that run after a failure may become
+   * ready.
    *
    * @param isLost - if true, the fallback is not used, so the status becomes `failed` in any case
    */
@@ -172,7 +222,9 @@ export class Position {
     for (let at = 0; at < lost.length; at++) {
       lost.push(...this.recovered(lost[at] as number));
       this.#marks.status[lost[at] as number] = failed;
+      this.#losses?.lose(lost[at] as number);
     }
+    this.#carryOn();
   }
 
   /** Returns the recovering nodes that a fallback has to replace. */
@@ -189,9 +241,26 @@ export class Position {
   }
 
   /**
-   * Skips waiting nodes that lead only to joins that have started without them.
+   * Returns true if the output of the run is the same with and without the node: an aside of the plan, or a node that
+   * only asides still need.
+   */
+  isAside(node: number): boolean {
+    return this.plan.isAside[node] === 1 || this.#marks.asides.has(node);
+  }
+
+  /**
+   * Returns true if a node was skipped by its join, and not because it waited for something that nothing needed. The
+   * join of a header decides in the first iteration of the loop.
+   */
+  isRefused(node: number): boolean {
+    if (this.#marks.status[node] !== skipped) return false;
+    return this.#isRepeatedHeader(node) ? this.visitOf(node) === 0 : this.#verdictOf(node) === 'skipped';
+  }
+
+  /**
+   * Skips waiting nodes that lead only to joins that have started without them, and the pending nodes in between.
    *
-   * @returns the skipped nodes
+   * @returns the skipped nodes that were waiting
    */
   letGo(): readonly number[] {
     if (this.#changed.length === 0) return none;
@@ -199,10 +268,12 @@ export class Position {
     while (this.#changed.length > 0) {
       const changed = this.#changed;
       this.#changed = [];
-      for (const node of superfluous(this.plan, this.#marks, changed)) {
+      const { unneeded, asides } = superfluous(this.plan, this.#marks, changed);
+      for (const node of asides) this.#marks.asides.add(node);
+      for (const node of unneeded) {
+        if (this.#marks.status[node] === awaiting) released.push(node);
         this.#marks.status[node] = pending;
         this.#toSkip.push(node);
-        released.push(node);
       }
       this.#carryOn();
     }
@@ -225,6 +296,8 @@ export class Position {
     }
     this.#ready = this.#ready.filter((node) => this.#marks.status[node] === ready);
     this.#marks.derive();
+    this.#losses?.derive();
+    this.#carryOn();
   }
 
   /** Replaces the set of ready nodes. Completed and skipped nodes, and fallbacks that no node needs, are left out. */
@@ -239,12 +312,13 @@ export class Position {
 
   /** Makes all nodes ready whose joins allow it. Used for a run of which only the completed nodes are known. */
   readyWhatFollows(): void {
-    const { owners, awaited, joinsAny } = this.plan;
+    const { owners, awaited } = this.plan;
     for (const [node, status] of this.#marks.status.entries()) {
       if (status !== pending || owners.has(node)) continue;
-      const isJoined = this.#marks.reached[node] === 1 && (this.#marks.missing[node] === 0 || joinsAny[node] === 1);
-      if (isJoined || awaited[node] === 0) this.#makeReady(node);
+      if (awaited[node] === 0) this.#makeReady(node);
+      else this.#join(node);
     }
+    this.#carryOn();
   }
 
   /** Replaces this position with a saved position of the same plan. */
@@ -253,13 +327,19 @@ export class Position {
     this.#restore(saved);
   }
 
-  /** Makes the failed nodes ready again, and their failed fallbacks available again. Returns the ids of both. */
+  /**
+   * Makes the failed nodes ready again, and their failed fallbacks available again. Nodes that were to run after these
+   * failures and have not ended become pending, because they now wait for the failed nodes again.
+   *
+   * @returns the ids of the failed nodes
+   */
   retryFailed(): string[] {
-    const nodes = [...this.withStatus('failed')].map((id) => this.plan.indexOf(id));
+    const nodes = this.withStatus('failed').map((id) => this.plan.indexOf(id));
     for (const node of nodes) {
       if (this.plan.owners.has(node)) this.#marks.standBy(node);
       else this.retry(node);
     }
+    if (nodes.length > 0) this.#waitAgain();
     return nodes.map((node) => this.plan.idOf(node));
   }
 
@@ -273,6 +353,45 @@ export class Position {
       if (status === ready || status === running) this.retry(node);
       else if (status === awaiting) this.await(node);
     }
+    this.#losses?.derive();
+    this.#carryOn();
+  }
+
+  /** Makes nodes pending that were to run after failures which have been taken back, and have not completed. */
+  #waitAgain(): void {
+    if (this.#losses === undefined) return;
+    this.#losses.derive();
+    const { status } = this.#marks;
+    for (const [node, join] of this.plan.joinOf.entries()) {
+      const hasBegun = status[node] === ready || status[node] === running || status[node] === failed;
+      if (!hasBegun || !runsAfterFailure(join) || this.#isAgain(node)) continue;
+      if (this.#verdictOf(node) !== 'ready') this.#marks.standBy(node);
+    }
+    this.#ready = this.#ready.filter((node) => status[node] === ready);
+    for (const [node, join] of this.plan.joinOf.entries()) if (runsAfterFailure(join)) this.#join(node);
+    this.#carryOn();
+  }
+
+  /** Returns true if a back arc has led to the node in this iteration. */
+  #isAgain(node: number): boolean {
+    return some(this.plan.into, node, (arc) => this.#marks.arcs[arc] === carried);
+  }
+
+  /** Returns true if the node is a header of a loop in a repeated iteration. */
+  #isRepeatedHeader(node: number): boolean {
+    const { loops, loopOf } = this.plan;
+    for (let loop = loopOf[node] as number; loop >= 0; loop = loops[loop]?.parent as number) {
+      const { headers } = loops[loop] as Plan['loops'][number];
+      if (!headers.includes(node)) return false;
+      if (headers.some((header) => this.#isCarriedOn(header, loop))) return true;
+    }
+    return false;
+  }
+
+  /** Returns true if a back arc of the loop has made its header ready in this iteration. */
+  #isCarriedOn(header: number, loop: number): boolean {
+    const { into, backOf } = this.plan;
+    return some(into, header, (arc) => backOf[arc] === loop && this.#marks.arcs[arc] === carried);
   }
 
   #note(node: number): void {
@@ -298,8 +417,7 @@ export class Position {
       this.#marks.arcs[arc] = taken;
     } else if (this.#marks.arcs[arc] === open) {
       this.#marks.arcs[arc] = taken;
-      this.#marks.reached[this.plan.arcTarget[arc] as number] = 1;
-      this.#arrive(this.plan.arcTarget[arc] as number);
+      this.#arrive(arc, true);
     }
   }
 
@@ -307,7 +425,7 @@ export class Position {
     if (this.#marks.arcs[arc] !== open) return;
     this.#marks.arcs[arc] = refused;
     this.#note(this.plan.arcTarget[arc] as number);
-    this.#arrive(this.plan.arcTarget[arc] as number);
+    this.#arrive(arc, false);
   }
 
   /**
@@ -321,12 +439,27 @@ export class Position {
     }
   }
 
-  #arrive(node: number): void {
-    const missing = add(this.#marks.missing, node, -1);
+  #arrive(arc: number, isTaken: boolean): void {
+    const node = this.plan.arcTarget[arc] as number;
+    add(this.#marks.missing, node, -1);
+    this.#marks.see(node, isTaken);
+    this.#losses?.regain(arc);
+    this.#join(node);
+  }
+
+  /** Applies the join strategy of a node, unless the node has become ready or was skipped before. */
+  #join(node: number): void {
     if (this.#marks.status[node] !== pending) return;
-    const reached = this.#marks.reached[node] === 1;
-    if (reached && (missing === 0 || this.plan.joinsAny[node] === 1)) this.#makeReady(node);
-    else if (missing === 0) this.#toSkip.push(node);
+    const verdict = this.#verdictOf(node);
+    if (verdict === 'ready') this.#makeReady(node);
+    else if (verdict === 'skipped') this.#toSkip.push(node);
+    else if (verdict === 'lost') this.#losses?.lose(node);
+  }
+
+  #verdictOf(node: number) {
+    const { missing, seen } = this.#marks;
+    const lost = this.#losses?.countOf(node) ?? 0;
+    return verdictOf(this.plan.joinOf[node] as JoinStrategy, missing[node] as number, lost, seen[node] as number);
   }
 
   #settle(node: number): void {
@@ -336,6 +469,7 @@ export class Position {
       this.#marks.owners.set(fallback, left);
       if (left === 0) this.#toSkip.push(fallback);
     }
+    this.#losses?.settled(node);
     this.#settleIn(this.plan.loopOf[node] as number);
   }
 
@@ -344,11 +478,13 @@ export class Position {
   }
 
   #carryOn(): void {
-    while (this.#toSkip.length + this.#ended.length > 0) {
-      const node = this.#toSkip.pop();
-      if (node === undefined) this.#endTurn(this.#ended.pop() as number);
-      else if (this.#marks.status[node] === pending) this.#skip(node);
-    }
+    do {
+      while (this.#toSkip.length + this.#ended.length > 0) {
+        const node = this.#toSkip.pop();
+        if (node === undefined) this.#endTurn(this.#ended.pop() as number);
+        else if (this.#marks.status[node] === pending) this.#skip(node);
+      }
+    } while (this.#losses?.spread(this.#consider));
   }
 
   #skip(node: number): void {
@@ -368,6 +504,7 @@ export class Position {
     // An exit that repeats an outer loop is a back arc of that loop. Joins do not wait for back arcs, so such an exit
     // is not refused.
     for (const arc of exits) if ((backOf[arc] as number) < 0) this.#refuse(arc);
+    this.#losses?.ended(loop);
     this.#settleIn(parent);
   }
 
@@ -376,8 +513,9 @@ export class Position {
     const { loops, loopOf, backOf, exitOf, owners, awaited } = this.plan;
     for (const node of nodes) {
       this.#marks.status[node] = pending;
+      this.#marks.asides.delete(node);
       this.#marks.missing[node] = awaited[node] as number;
-      this.#marks.reached[node] = 0;
+      this.#marks.seen[node] = 0;
       if (owners.has(node)) this.#marks.owners.set(node, (owners.get(node) as readonly number[]).length);
       for (let arc = this.#first(node); arc < this.#end(node); arc++) {
         const staysInside = (loops[exitOf[arc] as number]?.depth ?? Infinity) > depth;
@@ -389,8 +527,7 @@ export class Position {
     }
     this.#marks.unsettled[loop] = loops[loop]?.members as number;
     for (const header of headers) {
-      const again = some(this.plan.into, header, (arc) => backOf[arc] === loop && this.#marks.arcs[arc] === carried);
-      if (again) this.#makeReady(header);
+      if (this.#isCarriedOn(header, loop)) this.#makeReady(header);
       else this.#toSkip.push(header);
     }
   }

@@ -41,7 +41,7 @@ export interface Repetition {
 export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetition | undefined {
   const arcs = withFallbacks(parts);
   const starts = startsOf(graph.nodes, parts);
-  const out = adjacency(arcs.nodeCount, arcs.source);
+  const out = outOf(parts, arcs);
   if (isAcyclic(arcs, out, starts))
     return { starts, loops: [], ...noLoops(graph.nodes.length, parts.arcTarget.length) };
 
@@ -77,15 +77,30 @@ function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget }: Part
   return { nodeCount, source, target };
 }
 
+/** Returns the arcs by source. Without fallbacks, arcs are numbered by their source. */
+function outOf({ owners, outFrom }: Parts, { nodeCount, source }: Arcs): Adjacency {
+  if (owners.size > 0) return adjacency(nodeCount, source);
+  const arcs = new Int32Array(source.length);
+  for (let arc = 0; arc < arcs.length; arc++) arcs[arc] = arc;
+  return { from: outFrom, arcs };
+}
+
 /** Returns the nodes that have no predecessor except themselves, or the first node if there are none. */
 function startsOf(nodes: readonly NodeDefinition[], { into, arcSource, owners }: Parts): number[] {
   const starts: number[] = [];
   for (let node = 0; node < nodes.length; node++) {
-    if (!owners.has(node) && !some(into, node, (arc) => arcSource[arc] !== node)) starts.push(node);
+    if (!owners.has(node) && !hasPredecessor(node, into, arcSource)) starts.push(node);
   }
   if (starts.length > 0) return starts;
   const first = nodes.findIndex((_, node) => !owners.has(node));
   return first < 0 ? [] : [first];
+}
+
+function hasPredecessor(node: number, { from, arcs }: Adjacency, arcSource: Int32Array): boolean {
+  for (let at = from[node] as number; at < (from[node + 1] as number); at++) {
+    if (arcSource[arcs[at] as number] !== node) return true;
+  }
+  return false;
 }
 
 /**
@@ -94,7 +109,7 @@ function startsOf(nodes: readonly NodeDefinition[], { into, arcSource, owners }:
  */
 function isAcyclic({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly number[]): boolean {
   const missing = new Int32Array(nodeCount);
-  for (const node of target) add(missing, node, 1);
+  for (let arc = 0; arc < target.length; arc++) add(missing, target[arc] as number, 1);
   const sorted = starts.filter((start) => missing[start] === 0);
   for (let at = 0; at < sorted.length; at++) {
     const node = sorted[at] as number;

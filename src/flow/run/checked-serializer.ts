@@ -1,7 +1,8 @@
 import { kindOf } from '../../shared/errors.js';
+import { SerializationError } from '../../shared/serialization-error.js';
+import { DefaultSerializer, type Serializer } from '../../shared/serializer.js';
 import { cleaned, isClean } from '../../shared/text.js';
-import { messageOf, SerializationError } from '../errors.js';
-import { DefaultSerializer, type Serializer } from './serializer.js';
+import { messageOf } from '../errors.js';
 
 /** Prefix that marks an escaped text. */
 const mark = 'escaped:';

@@ -21,18 +21,19 @@ export function standing({ waits, hasFailed, isDone }: Rest): 'awaiting' | 'fail
 }
 
 /**
- * Returns the ids of the completed nodes without a taken outgoing edge. The outputs of these nodes are the output of
- * the run.
+ * Returns the ids of the completed nodes that lead to no other node: no outgoing edge was taken, except to asides and to
+ * nodes that their joins skipped all the same. Asides themselves are left out. The outputs of these nodes are the output of the
+ * run.
  */
 export function lastOf(position: Position, isCompleted: (nodeId: string) => boolean): string[] {
   const { plan } = position;
   const last: string[] = [];
   for (let node = 0; node < plan.nodeCount; node++) {
     const id = plan.idOf(node);
-    // A fallback without outgoing edges is left out, because its output is also the output of the node that it
+    // A fallback that leads to no other node is left out, because its output is also the output of the node that it
     // replaces.
-    const standsIn = plan.owners.has(node) && plan.outFrom[node] === plan.outFrom[node + 1];
-    if (!standsIn && !leadsOn(position, node) && isCompleted(id)) last.push(id);
+    const standsIn = plan.owners.has(node) && !hasFollowers(position, node);
+    if (!standsIn && !position.isAside(node) && !leadsOn(position, node) && isCompleted(id)) last.push(id);
   }
   return last;
 }
@@ -51,10 +52,15 @@ export function outputOf<Output>(
   return only === undefined ? undefined : read(only);
 }
 
+function hasFollowers({ plan: { outFrom, arcTarget, isAside } }: Position, node: number): boolean {
+  return arcTarget.subarray(outFrom[node], outFrom[node + 1]).some((target) => isAside[target] !== 1);
+}
+
 function leadsOn(position: Position, node: number): boolean {
-  const { outFrom } = position.plan;
+  const { outFrom, arcTarget, isAside } = position.plan;
   for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
-    if (position.isTaken(arc)) return true;
+    const target = arcTarget[arc] as number;
+    if (isAside[target] !== 1 && position.isTaken(arc) && !position.isRefused(target)) return true;
   }
   return false;
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import { SerializationError } from '../errors.js';
+import type { Codec } from '../../shared/codec.js';
+import { SerializationError } from '../../shared/serialization-error.js';
 import type { Changes, Kept, Source } from './changes.js';
-import type { Codec } from './codec.js';
 import { fieldOf, setOwn } from './keys.js';
 import { type Merges, mergeChange } from './merge.js';
 

@@ -1,6 +1,6 @@
 import type { Position } from '../plan/position.js';
 import type { Changes } from './changes.js';
-import type { Completed, Failure, Happening } from './happening.js';
+import type { Completed, Conclusion, Failed, Failure, Happening, WaitEnd } from './happening.js';
 import type { Waiting } from './result.js';
 
 /** An unfinished run inside a node: the run as it was started or last saved, and the entries recorded since then. */
@@ -14,8 +14,10 @@ export interface Remembered<Value, Run = Value, Step = Value> {
   /** The failures of nodes, including those that a fallback has recovered. */
   readonly failures: Map<string, Failure<Value>>;
   readonly awaiting: Map<string, readonly Waiting[]>;
-  /** The events that have arrived for waiting nodes, by node id. */
-  readonly delivered: Map<string, Readonly<Record<string, Value>>>;
+  /** The ends of waits whose nodes have not run since, by node id. */
+  readonly delivered: Map<string, WaitEnd<Value>>;
+  /** The digest of the payload by which the last wait for an event has ended, by event name. */
+  readonly received: Map<string, string>;
   /** The values that arcs have passed on, if they differ from the output of the arc's source. */
   readonly passed: Map<number, Value>;
   /** The actions that nodes have chosen. */
@@ -31,6 +33,17 @@ export interface Remembered<Value, Run = Value, Step = Value> {
   readonly inner: Map<string, Map<string, Inner<Run, Step>>>;
 }
 
+/** Functions that a memory calls, for data that is kept beside it. */
+export interface MemoryHooks<Run, Step> {
+  /** Called with the id of a node when its intermediate data is dropped. */
+  settled?(nodeId: string): void;
+  /**
+   * Called with the id of a failed node that is executed again, and the unfinished runs inside the node. Their failed
+   * nodes must be executed again as well.
+   */
+  retried?(nodeId: string, inner: Iterable<Inner<Run, Step>>): void;
+}
+
 /**
  * The facts about a run besides its context, derived from the events of the run. In process, the facts hold the values
  * themselves; on a fleet, they hold texts.
@@ -40,17 +53,19 @@ export interface Remembered<Value, Run = Value, Step = Value> {
  */
 export class Memory<Value, Run = Value, Step = Value> implements Remembered<Value, Run, Step> {
   /** The maps, which are created on first use because most runs need none of them. */
+  /** The decided end of the run; `undefined` if none was decided, or if the end follows from the nodes. */
+  conclusion: Conclusion<Value> | undefined = undefined;
   readonly #kept: { -readonly [Name in keyof Remembered<Value, Run, Step>]?: Remembered<Value, Run, Step>[Name] };
 
   /**
    * @param position - the position of the run in its plan. Default: unknown
    * @param kept - the facts known so far. Default: none
-   * @param onSettled - called with the id of a node when its intermediate data is dropped
+   * @param hooks - called when data of a node is dropped, and when a failed node is executed again. Default: none
    */
   constructor(
     public position: Position | undefined = undefined,
     kept: Partial<Remembered<Value, Run, Step>> = {},
-    private readonly onSettled: (nodeId: string) => void = () => {},
+    private readonly hooks: MemoryHooks<Run, Step> = {},
   ) {
     this.#kept = { ...kept };
   }
@@ -68,6 +83,11 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
   get delivered() {
     this.#kept.delivered ??= new Map();
     return this.#kept.delivered;
+  }
+
+  get received() {
+    this.#kept.received ??= new Map();
+    return this.#kept.received;
   }
 
   get passed() {
@@ -116,6 +136,9 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
       case 'awaiting':
         this.#await(happening.nodeId, happening.waits);
         break;
+      case 'delivered':
+        this.deliver(happening.nodeId, happening);
+        break;
       case 'item':
         this.#keepItem(happening);
         break;
@@ -124,6 +147,14 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
         break;
       case 'child':
         this.innerAt(happening.key)?.entries.push(happening.entry);
+        break;
+      case 'concluded': {
+        const { type: _, ...conclusion } = happening;
+        this.conclusion = conclusion;
+        break;
+      }
+      case 'retried':
+        this.retryFailed();
     }
   }
 
@@ -138,17 +169,42 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     this.inner.set(nodeId, ofNode.set(key, inner));
   }
 
-  /** Records that the events that a node was waiting for have arrived. The node becomes ready. */
-  deliver(nodeId: string, events: Readonly<Record<string, Value>>): void {
+  /** Records that the wait of a node has ended. The node becomes ready. */
+  deliver(nodeId: string, { events, time, due, unchecked, sent }: WaitEnd<Value>): void {
     const position = this.position as Position;
+    this.#receive(this.#kept.awaiting?.get(nodeId), { sent, due });
     this.#kept.awaiting?.delete(nodeId);
-    this.delivered.set(nodeId, events);
+    this.delivered.set(nodeId, { events, time, due, unchecked });
     position.retry(position.plan.indexOf(nodeId));
   }
 
-  /** Makes the failed nodes ready again. */
+  /** Records which events have ended waits. An event whose wait has expired is received no more. */
+  #receive(waits: readonly Waiting[] = [], { sent = {}, due = -Infinity }: Pick<WaitEnd<Value>, 'sent' | 'due'>): void {
+    for (const { event, until = Infinity } of waits) if (until <= due) this.#kept.received?.delete(event);
+    for (const [event, digest] of Object.entries(sent)) this.received.set(event, digest);
+  }
+
+  /** Returns true if nodes have failed, or the output was refused, and no retry has taken that back. */
+  get hasFailed(): boolean {
+    return this.conclusion?.status === 'failed' || this.position?.hasFailures === true;
+  }
+
+  /**
+   * Returns true if the run has ended as failed: it has failures, nothing is left to be executed, and no node waits.
+   * Only such a run is retried.
+   */
+  get hasEndedAsFailed(): boolean {
+    if (this.conclusion !== undefined) return this.conclusion.status === 'failed';
+    return this.hasFailed && !this.has('awaiting') && this.position?.hasWork === false;
+  }
+
+  /** Makes the failed nodes ready again, also in the runs inside them. */
   retryFailed(): void {
-    for (const nodeId of (this.position as Position).retryFailed()) this.#kept.failures?.delete(nodeId);
+    if (this.conclusion?.status === 'failed') this.conclusion = undefined;
+    for (const nodeId of (this.position as Position).retryFailed()) {
+      this.#kept.failures?.delete(nodeId);
+      this.hooks.retried?.(nodeId, this.#kept.inner?.get(nodeId)?.values() ?? []);
+    }
   }
 
   /** Ends waits that no node depends on any longer. The waiting nodes are skipped. */
@@ -193,15 +249,28 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
   }
 
   /**
-   * Records the failure of a node. Its sub-flows and batch elements are kept, so that they resume if the node is tried
-   * again.
+   * Records the failure of a node. Its sub-flows, batch elements and events are kept, so that they resume if the node is
+   * tried again. A wait that has expired, or whose payload was refused, waits anew.
    */
-  #fail(happening: Extract<Happening<Value>, { type: 'failed' }>): void {
-    const { nodeId, error } = happening;
+  #fail(happening: Failed<Value>): void {
+    const { nodeId, error, endsRun } = happening;
     const position = this.position as Position;
+    const node = position.plan.indexOf(nodeId);
     this.#kept.awaiting?.delete(nodeId);
+    if (this.#kept.delivered !== undefined) this.#forgetEnd(nodeId, node);
     this.failures.set(nodeId, error);
-    position.fail(position.plan.indexOf(nodeId), happening);
+    position.fail(node, happening);
+    if (endsRun === true && position.hasFailed(nodeId)) this.conclusion = { status: 'failed' };
+    this.letGo();
+  }
+
+  /** Drops the end of a failed wait: a time that has come, or a payload that the wait itself could not take. */
+  #forgetEnd(nodeId: string, node: number): void {
+    const end = this.delivered.get(nodeId);
+    const isWait = (this.position as Position).plan.nodes[node]?.uses === 'wait';
+    if (end === undefined || (!isWait && end.due === undefined)) return;
+    this.delivered.delete(nodeId);
+    if (isWait) for (const event of Object.keys(end.events)) this.#kept.received?.delete(event);
   }
 
   #await(nodeId: string, waits: readonly Waiting[]): void {
@@ -227,7 +296,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     this.#kept.items?.delete(nodeId);
     this.#kept.itemChanges?.delete(nodeId);
     this.#kept.inner?.delete(nodeId);
-    this.onSettled(nodeId);
+    this.hooks.settled?.(nodeId);
   }
 }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Codec } from '../../shared/codec.js';
 import { isPlainObject } from '../../shared/validate.js';
 import type { MergeFunction } from '../flow-options.js';
-import type { Codec } from './codec.js';
 
 /** Merge functions by context key. Keys without a merge function use `merged`. */
 export type Merges = Readonly<Record<string, MergeFunction>>;

@@ -21,8 +21,18 @@ export interface Waiting {
   readonly nodeId: string;
   /** Name of the event that ends the wait. */
   readonly event: string;
-  /** Time at which a sleep ends, in epoch milliseconds; `undefined` if only the event can end the wait. */
+  /**
+   * Time at which a sleep ends or a wait expires, in epoch milliseconds; `undefined` if only the event can end the wait.
+   */
   readonly until?: number | undefined;
+  /** If true, the node waits for the event, and the wait expires at `until`. Default: `undefined`. */
+  readonly expires?: true | undefined;
+  /**
+   * The earliest time at which an event or a timer can end the wait, in epoch milliseconds. Set for waits in a sub-flow
+   * that has been continued, so that an event that has ended one wait does not end the next one too. Default:
+   * `undefined`, no limit.
+   */
+  readonly since?: number | undefined;
 }
 
 /**
@@ -48,14 +58,19 @@ export interface Unreached {
  * The outcome of a run of a flow so far: its status, its data, and how each of its nodes ended. `FlowRuntime.run`,
  * `FlowRuntime.continue` and the `run` methods of all orchestrators resolve with such a result.
  */
-export interface WorkflowResult<State extends object = Context> {
+export interface WorkflowResult<
+  State extends object = Context,
+  // biome-ignore lint/suspicious/noExplicitAny: without `after`, types do not tell which node is the last one
+  Output = any,
+> {
   /** Id of the run. */
   readonly runId: string;
   /**
    * The status of the run:
    *
    * - `completed`: every node that is not a fallback has completed or was skipped;
-   * - `failed`: a node has failed and no fallback has recovered it;
+   * - `failed`: a node has failed and no fallback has recovered it, whatever has run after the failure; or the schema of
+   *   the output has refused the output, for the `reason`;
    * - `awaiting`: the run waits for the events and sleeps in `awaiting`, and can be continued;
    * - `cancelled`: the run was aborted;
    * - `stalled`: no node can be executed, for the reasons in `unreached`; or the run is between two steps of a
@@ -66,10 +81,11 @@ export interface WorkflowResult<State extends object = Context> {
   readonly context: State;
   /**
    * The output of the last node. If the run ends in several nodes, the output is an object with the outputs of these
-   * nodes by node id.
+   * nodes by node id. Nodes that run after a failure (`settled`, `failed`) and lead to no other nodes do not count: the
+   * output is the same as without them. In a completed run of a flow with a schema of its output, the value that the
+   * schema returns.
    */
-  // biome-ignore lint/suspicious/noExplicitAny: types do not tell which node is the last one
-  readonly output: any;
+  readonly output: Output;
   /** The action that the last node chose; `undefined` if it chose no action, or if there is more than one last node. */
   readonly action: string | undefined;
   /** The failures of nodes, including those that a fallback has recovered (see `NodeError.recoveredBy`). */
@@ -84,7 +100,10 @@ export interface WorkflowResult<State extends object = Context> {
   readonly cutShort: readonly string[];
   /** The nodes that have not completed and were neither skipped nor running nor waiting. */
   readonly unreached: readonly Unreached[];
-  /** The reason of the abort; `undefined` if the run was not aborted. */
+  /**
+   * The reason of the abort, or the `ValidationError` of an output that the schema of the flow has refused; `undefined`
+   * for other runs.
+   */
   readonly reason: unknown;
   /**
    * The context as text, written by the run's serializer.
@@ -98,6 +117,18 @@ export interface WorkflowResult<State extends object = Context> {
    * @throws {SerializationError} if a value cannot be saved
    */
   readonly snapshot: string;
+}
+
+/** The outcome of a run that has completed. */
+export interface CompletedResult<State extends object = Context, Output = unknown>
+  extends WorkflowResult<State, Output> {
+  status: 'completed';
+}
+
+/** The outcome of a run that has not completed, so that outputs may be missing. */
+export interface UncompletedResult<State extends object = Context, Output = unknown>
+  extends WorkflowResult<State, Output> {
+  status: Exclude<WorkflowStatus, 'completed'>;
 }
 
 /**
@@ -121,7 +152,8 @@ export class WorkflowError extends AggregateError {
     readonly flowId: string,
     result: WorkflowResult,
   ) {
-    const unsaved = result.errors.filter(({ recoveredBy }) => recoveredBy === undefined);
+    const unsaved: unknown[] = result.errors.filter(({ recoveredBy }) => recoveredBy === undefined);
+    if (unsaved.length === 0 && result.status === 'failed') unsaved.push(result.reason);
     const failures = unsaved.length === 0 ? '' : `: ${named(failuresOf(unsaved), unsaved.length)}`;
     super(unsaved, `flow "${flowId}" ${result.status}${failures}`);
     hide(this, 'result', result);

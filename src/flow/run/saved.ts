@@ -5,7 +5,8 @@ import { type Outline, outlineOf } from '../plan/outline.js';
 import type { Position } from '../plan/position.js';
 import { versionOf } from '../plan/version.js';
 import type { Changes } from './changes.js';
-import type { Completed, Happening } from './happening.js';
+import { isFailedWait } from './failed-wait.js';
+import type { Completed, Conclusion, Failure, Happening, WaitEnd } from './happening.js';
 import type { Inner, Memory } from './memory.js';
 import type { Waiting } from './result.js';
 
@@ -27,8 +28,16 @@ export interface SavedRun {
   readonly position: SavedPosition;
   readonly errors: readonly SavedNodeError[];
   readonly awaiting: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[];
-  /** The events that have arrived for nodes that have not yet resumed. */
-  readonly delivered: readonly (readonly [nodeId: string, payload: unknown])[];
+  /**
+   * The ends of waits whose nodes have not run since. Versions up to 0.12 wrote the payload of the event alone, without
+   * its name.
+   */
+  readonly delivered: readonly (
+    | readonly [nodeId: string, events: WaitEnd<unknown>['events'], rest: Omit<WaitEnd<unknown>, 'events'>]
+    | readonly [nodeId: string, payload: unknown]
+  )[];
+  /** The digests of the payloads by which the last waits for events have ended. */
+  readonly received?: readonly (readonly [event: string, digest: string])[] | undefined;
   /** The values that arcs have passed on, if they differ from the output of the arc's source. */
   readonly passed:
     | readonly (readonly [source: string, target: string, value: unknown])[]
@@ -39,6 +48,8 @@ export interface SavedRun {
   readonly items: readonly (readonly [nodeId: string, outputs: ReadonlyMap<number, unknown>])[];
   /** The changes that completed batch elements have made to the context. */
   readonly itemChanges?: readonly (readonly [nodeId: string, changes: ReadonlyMap<number, Changes>])[] | undefined;
+  /** The decided end of the run. Missing if none was decided, and in runs saved by versions up to 0.12. */
+  readonly conclusion?: Conclusion<unknown> | undefined;
   /** Unfinished runs of sub-flows. */
   readonly children: readonly (readonly [key: string, run: SavedChild])[];
 }
@@ -53,10 +64,10 @@ export type RunMemory = Memory<unknown, SavedRun, Entry>;
 export type RunHappening = Happening<unknown, SavedRun, Entry>;
 
 /** The failure of a node as plain data. */
-export type SavedNodeError = Pick<NodeError, 'nodeId' | 'attempts' | 'cause' | 'recoveredBy'>;
+export type SavedNodeError = Failure<unknown> & Pick<NodeError, 'nodeId'>;
 
 export function savedError({ nodeId, attempts, cause, recoveredBy }: NodeError): SavedNodeError {
-  return { nodeId, attempts, cause, recoveredBy };
+  return { nodeId, attempts, cause, recoveredBy, ...(isFailedWait(cause) ? { ofWait: true as const } : {}) };
 }
 
 /**
@@ -96,7 +107,7 @@ export function savedRun(
   errors: readonly NodeError[],
   inner: ReadonlyMap<string, SavedChild>,
 ): SavedRun {
-  const { passed, actions, items, itemChanges, awaiting, delivered } = memory;
+  const { passed, actions, items, itemChanges, awaiting, delivered, received, conclusion } = memory;
   const { plan } = position;
   const idOf = (node: number | undefined) => plan.idOf(node as number);
   return {
@@ -107,11 +118,13 @@ export function savedRun(
     position: toOrder(plan, position.save()),
     errors: errors.map(savedError),
     awaiting: [...awaiting],
-    delivered: [...delivered].map(([nodeId, events]) => [nodeId, Object.values(events)[0]]),
+    delivered: [...delivered].map(([nodeId, { events, ...rest }]) => [nodeId, events, rest]),
+    ...(received.size === 0 ? {} : { received: [...received] }),
     passed: [...passed].map(([arc, value]) => [idOf(plan.arcSource[arc]), idOf(plan.arcTarget[arc]), value]),
     actions: [...actions],
     items: [...items],
     ...(itemChanges.size === 0 ? {} : { itemChanges: [...itemChanges] }),
+    ...(conclusion === undefined ? {} : { conclusion }),
     children: [...inner],
   };
 }

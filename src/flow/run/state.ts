@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Attempts } from '../../kernel/retry.js';
+import type { Attempts } from '../../kernel/policies/retry.js';
+import { DefaultSerializer, type Serializer } from '../../shared/serializer.js';
 import { CheckpointError, NodeError } from '../errors.js';
 import type { Position } from '../plan/position.js';
 import { standing } from './conclusion.js';
 import type { ContextView } from './context-view.js';
 import { RunData } from './data.js';
-import { Memory, nodeOfKey } from './memory.js';
+import { asFailedWait } from './failed-wait.js';
+import { Memory, type MemoryHooks, nodeOfKey } from './memory.js';
 import type { Merges } from './merge.js';
 import type { Context, WorkflowResult, WorkflowStatus } from './result.js';
-import { type RunHappening, type RunMemory, type SavedChild, type SavedRun, savedRun } from './saved.js';
-import { DefaultSerializer, type Serializer } from './serializer.js';
+import { type Entry, type RunHappening, type RunMemory, type SavedChild, type SavedRun, savedRun } from './saved.js';
 import { Summary } from './summary.js';
 
 /**
@@ -50,14 +51,57 @@ export interface StateJournal {
   openInner(key: string, inner: WorkflowState, merges: Merges): StateJournal;
 }
 
-const states = new WeakMap<object, WorkflowState>();
+/** Returns the status of a run whose nodes are all in its position. */
+export let statusIn: (state: WorkflowState, position: Position) => WorkflowStatus;
+
+const none: readonly never[] = [];
+/** The states of contexts that take no private fields. */
+const others = new WeakMap<object, WorkflowState>();
+
+/** A constructor that returns the given object, so that a subclass adds its private fields to that object. */
+const Given = function (this: unknown, given: object) {
+  return given;
+} as unknown as new (
+  given: object,
+) => object;
+
+/**
+ * The link from a context to its state, as a private field of the context. In a `WeakMap` alone, every state and all that
+ * it refers to would outlive V8's short collections, for which the entries of an old `WeakMap` are strong: that took a
+ * quarter of the time of a node.
+ */
+class Linked extends Given {
+  #state: WorkflowState;
+
+  private constructor(context: object, state: WorkflowState) {
+    super(context);
+    this.#state = state;
+  }
+
+  static link(context: object, state: WorkflowState): void {
+    if (#state in context) context.#state = state;
+    else {
+      try {
+        new Linked(context, state);
+      } catch {
+        // Engines may come to refuse private fields of frozen objects.
+        others.set(context, state);
+      }
+    }
+  }
+
+  static stateOf(context: object): WorkflowState | undefined {
+    const isObject = Object(context) === context;
+    return isObject && #state in context ? context.#state : others.get(context);
+  }
+}
 
 /**
  * Returns the state that a context belongs to. For an unknown context, makes a new state that contains only this
  * context.
  */
 export function stateOf(context: Context, runId?: string): WorkflowState {
-  return states.get(context) ?? new WorkflowState(context, { runId });
+  return Linked.stateOf(context) ?? new WorkflowState(context, { runId });
 }
 
 /**
@@ -70,6 +114,14 @@ export function stateOf(context: Context, runId?: string): WorkflowState {
  */
 // biome-ignore lint/suspicious/noExplicitAny: without a declared type, a context may hold anything
 export class WorkflowState<State extends object = any> {
+  static {
+    statusIn = (state, position) => {
+      const { plan } = position;
+      const isDone = state.#completed === undefined && position.isSettled;
+      return state.#status(isDone || state.#isDone(plan.nodeIds, plan.fallbackIds));
+    };
+  }
+
   /** Id of the run. */
   readonly runId: string;
   /** The input of the nodes that no edge leads to. */
@@ -89,6 +141,19 @@ export class WorkflowState<State extends object = any> {
   clock: () => number = Date.now;
   /** The payloads that the run was continued with, by event name. */
   events: Readonly<Record<string, unknown>> = {};
+  /** The digests of these payloads as they were sent, by event name. */
+  sent: Readonly<Record<string, string>> = {};
+  /**
+   * The time as of which the waits are decided when the run is continued, in epoch milliseconds. Default: the current
+   * time.
+   */
+  decidedAt: number | undefined = undefined;
+  /** If true, the schemas of the events are still to be applied to the payloads in `events`. */
+  hasUncheckedEvents: true | undefined = undefined;
+  /** The `since` of waits that begin now. Default: none. */
+  waitsSince: number | undefined = undefined;
+  /** The settings that the nodes of the run are called with: `CallSettings` of the part that executes nodes. */
+  settings: object | undefined = undefined;
   /** The view of a single execution, if the state was made for one execution of a node on a fleet. */
   ground: Ground | undefined = undefined;
   // The following fields are created on first use, because a fleet's worker makes one state per node execution, and
@@ -110,8 +175,8 @@ export class WorkflowState<State extends object = any> {
   constructor(context: State = {} as State, { runId = randomUUID(), input }: StateOptions = {}, memory?: RunMemory) {
     this.runId = runId;
     this.input = input;
-    this.memory = memory ?? new Memory(undefined, {}, (nodeId) => this.#forgetInner(nodeId));
-    this.data = new RunData(context, (shown) => states.set(shown, this));
+    this.memory = memory ?? new Memory(undefined, {}, this.#hooks());
+    this.data = new RunData(context, (shown) => Linked.link(shown, this));
   }
 
   /** The position of the run in its plan; `undefined` until a traverser works on the run. */
@@ -218,7 +283,8 @@ export class WorkflowState<State extends object = any> {
   errorOf(nodeId: string): NodeError | undefined {
     const failure = this.memory.has('failures') ? this.memory.failures.get(nodeId) : undefined;
     if (failure === undefined || failure instanceof NodeError) return failure;
-    const error = new NodeError(nodeId, failure.attempts, failure.cause, failure.recoveredBy);
+    const cause = failure.ofWait === true ? asFailedWait(failure.cause) : failure.cause;
+    const error = new NodeError(nodeId, failure.attempts, cause, failure.recoveredBy);
     this.memory.failures.set(nodeId, error);
     return error;
   }
@@ -230,14 +296,18 @@ export class WorkflowState<State extends object = any> {
   }
 
   /**
-   * Returns the status of the run.
+   * Returns the status of the run. An abort that comes when nothing is left to be executed changes nothing.
    *
    * @param allNodeIds - the ids of all nodes of the flow
    * @param fallbackNodeIds - the ids of the nodes that are fallbacks and need not run
    */
   getStatus(allNodeIds: ReadonlySet<string>, fallbackNodeIds: ReadonlySet<string>): WorkflowStatus {
-    const isDone = this.#isDone(allNodeIds, fallbackNodeIds);
-    if (this.aborted !== undefined && !isDone) return 'cancelled';
+    return this.#status(this.#isDone(allNodeIds, fallbackNodeIds));
+  }
+
+  #status(isDone: boolean): WorkflowStatus {
+    if (this.aborted !== undefined && !isDone && !this.memory.hasEndedAsFailed) return 'cancelled';
+    if (this.memory.conclusion !== undefined) return this.memory.conclusion.status;
     const hasFailed = this.getErrors().some(({ recoveredBy }) => recoveredBy === undefined);
     return standing({ waits: this.memory.has('awaiting'), hasFailed, isDone });
   }
@@ -249,8 +319,11 @@ export class WorkflowState<State extends object = any> {
    *   `DefaultSerializer`
    */
   toResult(serializer: Serializer = new DefaultSerializer()): WorkflowResult<State> {
+    const { position } = this.memory;
+    const isWhole = this.#completed === undefined && position !== undefined;
     return new Summary<State>(
       this,
+      isWhole ? position.withStatus('completed') : [...this.getCompletedNodes()],
       (value) => serializer.serialize(value),
       () => this.save(),
     );
@@ -274,8 +347,20 @@ export class WorkflowState<State extends object = any> {
     for (const [key, inner] of this.#inner ?? []) yield [key, { run: inner.save(), entries: [] }];
   }
 
-  #forgetInner(nodeId: string): void {
-    for (const key of this.#inner?.keys() ?? []) if (nodeOfKey(key) === nodeId) this.#inner?.delete(key);
+  #hooks(): MemoryHooks<SavedRun, Entry> {
+    return {
+      settled: (nodeId) => {
+        for (const [key] of this.#innerOf(nodeId)) this.#inner?.delete(key);
+      },
+      retried: (nodeId, kept) => {
+        for (const { entries } of kept) entries.push({ happening: { type: 'retried' } });
+        for (const [, { memory }] of this.#innerOf(nodeId)) memory.retryFailed();
+      },
+    };
+  }
+
+  #innerOf(nodeId: string): readonly (readonly [key: string, inner: WorkflowState])[] {
+    return this.#inner === undefined ? none : [...this.#inner].filter(([key]) => nodeOfKey(key) === nodeId);
   }
 
   #isDone(allNodeIds: ReadonlySet<string>, fallbackNodeIds: ReadonlySet<string>): boolean {

@@ -9,14 +9,13 @@ import type { RunMemory } from './saved.js';
 /** The part of a run's state that is needed to make its result. */
 export interface Known<State extends object> {
   readonly runId: string;
-  readonly memory: Pick<RunMemory, 'position' | 'actions' | 'awaiting'>;
+  readonly memory: Pick<RunMemory, 'position' | 'actions' | 'awaiting' | 'conclusion'>;
   readonly cutShort: ReadonlySet<string>;
   readonly aborted: { readonly reason: unknown } | undefined;
   readonly data: RunData;
   getContext(): State;
   getErrors(): readonly NodeError[];
   isCompleted(nodeId: string): boolean;
-  getCompletedNodes(): Iterable<string>;
   getSkippedNodes(): ReadonlySet<string>;
 }
 
@@ -37,26 +36,27 @@ export class Summary<State extends object> implements WorkflowResult<State> {
   readonly #serialize: (value: unknown) => string;
   readonly #save: () => unknown;
 
-  constructor(known: Known<State>, serialize: (value: unknown) => string, save: () => unknown) {
+  constructor(
+    known: Known<State>,
+    completed: readonly string[],
+    serialize: (value: unknown) => string,
+    save: () => unknown,
+  ) {
     const { memory, cutShort } = known;
-    const { position } = memory;
+    const { position, conclusion } = memory;
     this.#serialize = serialize;
     this.#save = save;
     this.runId = known.runId;
     show(this, known);
     this.errors = known.getErrors();
-    this.completed = [...known.getCompletedNodes()];
+    this.completed = completed;
     this.skipped = [...known.getSkippedNodes()];
     this.awaiting = [...memory.awaiting.values()].flat();
     this.cutShort = [...cutShort];
-    this.reason = known.aborted?.reason;
+    this.reason = known.aborted?.reason ?? (conclusion?.status === 'failed' ? conclusion.reason : undefined);
     this.unreached = position === undefined ? [] : unreachedOf(position, cutShort);
     const last = position === undefined ? [] : lastOf(position, (nodeId) => known.isCompleted(nodeId));
-    this.output = outputOf<unknown>(
-      last,
-      (nodeId) => known.data.outputOf(nodeId),
-      (outputs) => outputs,
-    );
+    this.output = conclusion?.status === 'completed' ? conclusion.output : outputIn(last, known);
     this.action = last.length === 1 ? memory.actions.get(last[0] as string) : undefined;
   }
 
@@ -67,6 +67,14 @@ export class Summary<State extends object> implements WorkflowResult<State> {
   get snapshot(): string {
     return this.#serialize(this.#save());
   }
+}
+
+function outputIn(last: readonly string[], { data }: Pick<Known<object>, 'data'>): unknown {
+  return outputOf<unknown>(
+    last,
+    (nodeId) => data.outputOf(nodeId),
+    (outputs) => outputs,
+  );
 }
 
 /** Defines `context` on the result. In a saved run, the object is made when the property is first read. */

@@ -111,6 +111,7 @@ export class GraphTraverser {
    */
   markNodeFailed(nodeId: string): void {
     this.position.fail(this.#node(nodeId));
+    this.position.letGo();
   }
 
   /**

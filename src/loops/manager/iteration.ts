@@ -1,5 +1,5 @@
 import type { Cancellation } from '../../kernel/cancellation.js';
-import { type Carrier, captured, restored } from '../../kernel/instrumentation.js';
+import { type Carrier, captured, restored } from '../../kernel/hooks/instrumentation.js';
 import type { Message, NodeData } from '../node.js';
 
 const noMessages: readonly Message[] = [];

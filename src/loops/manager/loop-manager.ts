@@ -1,8 +1,8 @@
 import { failureOf } from '../../kernel/errors.js';
-import { restored } from '../../kernel/instrumentation.js';
+import { restored } from '../../kernel/hooks/instrumentation.js';
 import { Orchestrator } from '../../kernel/orchestrator.js';
 import { originOf } from '../../kernel/origin.js';
-import { currentScope, detached } from '../../kernel/process.js';
+import { currentScope, detached } from '../../kernel/scope/process.js';
 import { textOf } from '../../shared/errors.js';
 import { answer } from '../answer.js';
 import { LoopStateError } from '../errors.js';

@@ -1,7 +1,7 @@
 import { untilAborted } from '../../kernel/cancellation.js';
-import { captured } from '../../kernel/instrumentation.js';
-import type { Policies } from '../../kernel/policy.js';
-import type { Core, Scope } from '../../kernel/process.js';
+import { captured } from '../../kernel/hooks/instrumentation.js';
+import type { Policies } from '../../kernel/policies/policy.js';
+import type { Core, Scope } from '../../kernel/scope/process.js';
 import type { NodeState } from '../health.js';
 import type { LoopHost } from '../host.js';
 import type { LoopNodeConfig } from '../node.js';

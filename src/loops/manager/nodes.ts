@@ -1,8 +1,9 @@
-import { sourceOf } from '../../kernel/action.js';
+import { sourceOf } from '../../kernel/actions/action.js';
 import { failureOf } from '../../kernel/errors.js';
-import type { AnyLimit } from '../../kernel/limit.js';
-import { noPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
-import type { RetryOptions } from '../../kernel/retry.js';
+import type { AnyLimit } from '../../kernel/policies/limit.js';
+import { noPolicies, overDefaults, type Policies, type Policy } from '../../kernel/policies/policy.js';
+import type { RetryOptions } from '../../kernel/policies/retry.js';
+import type { StoredTimeout } from '../../kernel/policies/timeout.js';
 import type { AnyFunction } from '../../shared/validate.js';
 import type { NodeHealth } from '../health.js';
 import type { PlannedNode } from '../plan.js';
@@ -71,10 +72,11 @@ export class Nodes {
  * an action, the settings of the orchestrator.
  */
 function policiesOf({ definition, implementation, limit }: PlannedNode, { core, policies }: Bench): Policies {
-  const { retry, timeout } = definition;
+  const { retry, timeout, policy } = definition;
   const own = {
     retry: retry as RetryOptions | null | undefined,
-    timeout: typeof timeout === 'number' ? { attempt: timeout } : timeout,
+    timeout: (typeof timeout === 'number' ? { attempt: timeout } : timeout) as StoredTimeout | null | undefined,
+    policy: policy as readonly Policy[] | null | undefined,
     limit: limit as readonly AnyLimit[] | null | undefined,
   };
   if (definition.policies === 'none') return overDefaults(own, noPolicies);

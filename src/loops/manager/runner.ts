@@ -6,12 +6,14 @@ import {
   newTask,
   performIn,
   sourceOf,
-} from '../../kernel/action.js';
-import { taskChannel } from '../../kernel/channels.js';
-import { isInstrumented, isWatched } from '../../kernel/instrumentation.js';
-import { applyPolicies, type Policies } from '../../kernel/policy.js';
-import { follow, type Scope } from '../../kernel/process.js';
-import { isRetried, type RetryContext } from '../../kernel/retry.js';
+  unshared,
+} from '../../kernel/actions/action.js';
+import { taskChannel } from '../../kernel/hooks/channels.js';
+import { isInstrumented, isWatched } from '../../kernel/hooks/instrumentation.js';
+import { actions, type FallbackCall } from '../../kernel/policies/fallback.js';
+import { applyPolicies, type Policies } from '../../kernel/policies/policy.js';
+import { isRetried, type RetryContext } from '../../kernel/policies/retry.js';
+import { follow, type Scope } from '../../kernel/scope/process.js';
 import { textOf } from '../../shared/errors.js';
 import type { AnyFunction } from '../../shared/validate.js';
 import type { NodeHealth, NodeState } from '../health.js';
@@ -61,8 +63,9 @@ export class NodeRunner {
       const { calls, errors, retries, dropped, state, error } = before;
       Object.assign(this, { calls, errors, retries, dropped, state, error });
     }
-    const { retry, timeout, policy, limit } = bench.policies;
-    this.#hasPolicies = isRetried(retry) || Object.keys(timeout).length > 0 || (policy ?? limit) !== undefined;
+    const { retry, timeout, policy, limit, fallback } = bench.policies;
+    const isLimited = Object.keys(timeout).length > 0;
+    this.#hasPolicies = isRetried(retry) || isLimited || (policy ?? limit ?? fallback) !== undefined;
     this.#definition = this.#define((data) => this.#attempt(data));
   }
 
@@ -78,7 +81,7 @@ export class NodeRunner {
     }
     // Unwrap an action of the same orchestrator, so that its call is one task and not two.
     const source = sourceOf(implementation as AnyFunction);
-    const fn = (source?.core === this.bench.core ? functionOf(source) : implementation) as AnyFunction;
+    const fn = source?.core === this.bench.core ? functionOf(source) : unshared(implementation as AnyFunction);
     this.#call = kind === 'producer' ? (data) => fn(data) : (data) => fn(data.value, data);
   }
 
@@ -159,13 +162,16 @@ export class NodeRunner {
 
   #define(attempt: Call): Definition {
     const { core, scope } = this.bench;
-    const work = applyPolicies(this.#noted(this.bench.policies), ({ args, record }, { cancellation }) => {
-      cancellation.throwIfAborted();
-      if (record !== undefined) record.attempts++;
-      const data = args[1] as IterationData;
-      if (cancellation !== scope.cancellation) data.endsWith(cancellation);
-      return attempt(data);
-    });
+    const work = applyPolicies(
+      this.#adapted(this.#noted(this.bench.policies)),
+      ({ args, record }, { cancellation }) => {
+        cancellation.throwIfAborted();
+        if (record !== undefined) record.attempts++;
+        const data = args[1] as IterationData;
+        if (cancellation !== scope.cancellation) data.endsWith(cancellation);
+        return attempt(data);
+      },
+    );
     return defineWork(core, this.node.id, work);
   }
 
@@ -181,6 +187,25 @@ export class NodeRunner {
       return retry.onFailedAttempt?.(context);
     };
     return { ...policies, retry: { ...retry, onFailedAttempt } };
+  }
+
+  /**
+   * Adapts the fallbacks of an action to a node: they receive what the function of the node receives, and a signal that
+   * the timeout of the failed attempt has not aborted.
+   */
+  #adapted(policies: Policies): Policies {
+    const { fallback } = policies;
+    if (fallback === undefined) return policies;
+    const { node, bench } = this;
+    const adapted = fallback.map((one) => {
+      const isAction = actions.has(one);
+      return function (this: FallbackCall, value: unknown, data: IterationData) {
+        data.endsWith(bench.scope.cancellation);
+        const args = node.kind === 'producer' ? [data] : [value, data];
+        return one.apply(isAction ? undefined : this, args);
+      };
+    });
+    return { ...policies, fallback: adapted };
   }
 
   #attempt(data: IterationData): unknown {

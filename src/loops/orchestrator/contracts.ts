@@ -1,9 +1,10 @@
 import type { Orchestrator } from '../../kernel/orchestrator.js';
 import type { Logger } from '../../shared/logger.js';
-import type { LoopDefinition, LoopRegistry, PlacedLoop, QueueDefinition } from '../definition.js';
+import type { LoopDefinition, LoopRegistry, PlacedLoop } from '../definition.js';
 import type { LoopFault, LoopStoreError } from '../errors.js';
 import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';
 import type { Loop } from '../loop.js';
+import type { Disputed, TypedQueues } from '../queue.js';
 import type { LoopStore } from '../store/contracts.js';
 import type { StopReport } from './stop-report.js';
 
@@ -49,12 +50,28 @@ export type LoadedLoop = Loop | (Omit<PlacedLoop, keyof LoopDefinition> & { read
  * Argument of `WorkflowOrchestrator.load`: loops, and the queues between them. Several calls of `load` build up one
  * workflow, so ids of loops and names of queues have to be unique across all calls.
  */
-export interface LoopWorkflow {
-  /** Queues by name. Default: none. */
-  readonly queues?: Readonly<Record<string, QueueDefinition>> | undefined;
+export interface LoopWorkflow<
+  Queues extends TypedQueues = TypedQueues,
+  Loops extends readonly LoadedLoop[] = readonly LoadedLoop[],
+> {
+  /** Queues by name. With `queue` they have types. Default: none. */
+  readonly queues?: Queues | undefined;
   /** Loops in any form that `load` accepts. */
-  readonly loops: readonly LoadedLoop[];
+  readonly loops: Loops;
 }
+
+/** The queues of a loop, as far as the types know them. */
+export type QueuesOf<Loaded> =
+  Loaded extends Loop<infer _Value, infer Queues, infer _Nodes, infer _Mistakes>
+    ? Queues
+    : Loaded extends { readonly loop: infer Own }
+      ? QueuesOf<Own>
+      : never;
+
+/** Refuses loops that use a queue with messages of different types. */
+export type Agreeing<Queues> = [Disputed<Queues>] extends [never]
+  ? unknown
+  : { readonly loops: `the messages of queue "${Disputed<Queues>}" have different types` };
 
 /**
  * Options of `WorkflowOrchestrator.stop`: the loop to stop, the time limit, and the handling of messages that are still
@@ -178,11 +195,15 @@ export interface WorkflowHealth {
 /**
  * Access to a queue for code outside loops: `push` adds messages, and `metrics` returns the figures of the queue.
  * Returned by `WorkflowOrchestrator.queue(name)`. Usable between the first start and `close`.
+ *
+ * @typeParam Given - the type of the values that are pushed. Default: any values
  */
-export interface QueueHandle {
+// biome-ignore lint/suspicious/noExplicitAny: without a type argument the queue may hold anything
+export interface QueueHandle<Given = any> {
   /**
    * Adds a message. Resolves when the queue has accepted the message and, with a store, when the message will survive a
-   * crash of the program.
+   * crash of the program. Messages are added in the order of the calls, also if an async schema checks a later one
+   * first.
    *
    * @param value - the value of the message. Has to be cloneable if the queue is stored or read in another thread or
    *   process
@@ -190,9 +211,10 @@ export interface QueueHandle {
    * @throws {LoopStoreError} if the message cannot be stored. A push that started while `health().store` was set is
    *   not in the queue. A push that was already waiting for the disk stays in the queue and is stored later
    * @throws {LoopStateError} before the first start and after `close`
-   * @throws {ValidationError} if the value cannot be cloned
+   * @throws {ValidationError} if the schema of the queue refuses the value, with every fault and its path, and if the
+   *   value cannot be cloned
    */
-  push(value: unknown): Promise<void>;
+  push(value: Given): Promise<void>;
   /**
    * Current figures of the queue.
    *

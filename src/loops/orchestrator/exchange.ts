@@ -1,4 +1,6 @@
-import { type Carrier, captured } from '../../kernel/instrumentation.js';
+import { type Carrier, captured } from '../../kernel/hooks/instrumentation.js';
+import { asSchema } from '../../shared/json-schema.js';
+import { checkedBy } from '../../shared/schema-check.js';
 import type { Overflow, PlacedLoop, QueueDefinition } from '../definition.js';
 import { LoopStateError, type LoopStoreError, NotFoundError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';
@@ -8,6 +10,7 @@ import { assertCloneable } from '../pools/cloneable.js';
 import type { Patience } from '../queues/blocked-pushes.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
 import type { QueueHandle } from './contracts.js';
+import { InOrder } from './in-order.js';
 import type { WorkflowHost } from './life.js';
 import { isRemote } from './placing.js';
 import { Queues } from './queues.js';
@@ -28,6 +31,8 @@ export class Exchange {
   readonly #cursors = new Map<string, unknown>();
   /** Names of queues whose messages leave this thread or are stored. */
   readonly #crossed = new Set<string>();
+  /** The order of the pushes from outside loops, by name of the queue. */
+  readonly #orders = new Map<string, InOrder>();
   #failure: LoopStoreError | undefined = undefined;
   #isClosed = false;
 
@@ -97,7 +102,12 @@ export class Exchange {
     };
     return {
       push: async (value) => {
-        await this.#push(queues(), name, value, captured(), 'while-stored');
+        const { schema } = definitions.get(name) as QueueDefinition;
+        const carrier = captured();
+        const enter = (checked: unknown) => this.#push(queues(), name, checked, carrier, 'while-stored');
+        queues();
+        if (schema === undefined) await enter(value);
+        else await this.#orderOf(name).after(checkedBy(asSchema(schema), value, `queue "${name}"`), enter);
         await store?.flushed();
       },
       get metrics() {
@@ -143,6 +153,12 @@ export class Exchange {
   /** Closes the queues. Pushes that wait for room fail with `reason`. */
   close(reason: Error): void {
     this.#queues?.close(reason);
+  }
+
+  #orderOf(name: string): InOrder {
+    const order = this.#orders.get(name) ?? new InOrder();
+    this.#orders.set(name, order);
+    return order;
   }
 
   /** Pushes a value. A value that leaves this thread or is stored is checked first. */

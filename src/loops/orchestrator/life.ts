@@ -1,4 +1,4 @@
-import type { Carrier } from '../../kernel/instrumentation.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import { LoopStateError } from '../errors.js';
 import type { LoopEnd } from '../health.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';

@@ -1,15 +1,18 @@
 import { EventEmitter } from 'node:events';
-import { captured } from '../../kernel/instrumentation.js';
+import { captured } from '../../kernel/hooks/instrumentation.js';
 import { Deadline } from '../../shared/deadline.js';
 import { type LoopFault, LoopStateError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
+import type { QueueGiven, TypedQueues } from '../queue.js';
 import type { DesiredState, Stored } from '../store/contracts.js';
 import { Announcer } from './announcer.js';
 import type {
+  Agreeing,
   CloseOptions,
   LoadedLoop,
   LoopWorkflow,
   QueueHandle,
+  QueuesOf,
   StopOptions,
   StopSummary,
   WorkflowEvents,
@@ -29,6 +32,9 @@ import { stopInTime } from './stopping.js';
 import { Supervisor } from './supervisor.js';
 import { healthOf, metricsOf } from './views.js';
 
+/** The queues of two calls of `load`. */
+type Joined<Before, Own> = string extends keyof Before ? Own : Before & Own;
+
 /**
  * Runs a workflow: loads loops and the queues between them, starts, pauses, resumes and stops the loops in their pools,
  * and delivers messages. Emits the events of `WorkflowEvents`. When the orchestrator is no longer needed, close it with
@@ -41,8 +47,15 @@ import { healthOf, metricsOf } from './views.js';
  * });
  * await orchestrator.start();
  * process.once('SIGINT', () => orchestrator.stop());
+ *
+ * @typeParam Queues - the queues that were loaded in the same chain of calls. Default: not known
+ * @typeParam Used - the queues of the loops that were loaded in the same chain of calls, and the loaded queues, as a
+ *   union. A queue has messages of one type in all of them. Default: none
  */
-export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
+export class WorkflowOrchestrator<
+  Queues extends TypedQueues = TypedQueues,
+  Used extends TypedQueues = never,
+> extends EventEmitter<WorkflowEvents> {
   /** The inputs of failed nodes, which can be listed, replayed and removed. */
   readonly deadLetters: DeadLetters;
   readonly #options: WorkflowOrchestratorOptions;
@@ -103,10 +116,12 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
    * @throws {LoopDefinitionError} with every fault
    * @throws {LoopStateError} after the first start
    */
-  load(workflow: LoopWorkflow): this {
+  load<Own extends TypedQueues = TypedQueues, const Loops extends readonly LoadedLoop[] = readonly LoadedLoop[]>(
+    workflow: LoopWorkflow<Own, Loops> & Agreeing<Used | Own | QueuesOf<Loops[number]>>,
+  ): WorkflowOrchestrator<Joined<Queues, Own>, Used | Own | QueuesOf<Loops[number]>> {
     if (this.#opening.hasBegun) throw new LoopStateError('', 'running', 'call load() before start()');
     this.#loaded.add(workflow, (loop, field) => this.#supervisorOf(loop, field));
-    return this;
+    return this as never;
   }
 
   /**
@@ -193,7 +208,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
    *
    * @throws {NotFoundError} for a queue that is not declared
    */
-  queue(name: string): QueueHandle {
+  queue<Name extends string>(name: Name): QueueHandle<QueueGiven<Queues, Name>> {
     return this.#exchange.handleOf(name);
   }
 

@@ -1,4 +1,4 @@
-import type { Carrier } from '../../kernel/instrumentation.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import type { QueueDefinition } from '../definition.js';
 import { NotFoundError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';

@@ -1,4 +1,4 @@
-import type { Carrier } from '../../kernel/instrumentation.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import type { Overflow } from '../definition.js';
 import type { LoopEnd } from '../health.js';
 import type { LoopEvent } from '../host.js';

@@ -1,5 +1,5 @@
 import { failureOf } from '../../kernel/errors.js';
-import type { Carrier } from '../../kernel/instrumentation.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import { Deque } from '../../shared/deque.js';
 import type { Overflow } from '../definition.js';
 import { NotFoundError } from '../errors.js';

@@ -1,4 +1,4 @@
-import type { Carrier } from '../../kernel/instrumentation.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import { Deque } from '../../shared/deque.js';
 
 /** Limit on the wait for room: `any` waits without limit, `while-stored` fails as soon as messages cannot be stored. */

@@ -1,4 +1,4 @@
-import type { Carrier } from '../../kernel/instrumentation.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import { Deque } from '../../shared/deque.js';
 import type { Overflow } from '../definition.js';
 import { QueueFullError } from '../errors.js';

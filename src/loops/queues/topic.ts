@@ -1,4 +1,4 @@
-import type { Carrier } from '../../kernel/instrumentation.js';
+import type { Carrier } from '../../kernel/hooks/instrumentation.js';
 import type { QueueMetrics } from '../health.js';
 import type { Patience } from './blocked-pushes.js';
 import { MessageQueue, type MessageQueueOptions } from './message-queue.js';

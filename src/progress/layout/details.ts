@@ -16,7 +16,8 @@ export function detailsOf(tally: Tally, now: number): Details {
   if (isGroup(tally.kind)) return groupDetails(tally, now);
   if (tally.begun > 1 || tally.isRest) return manyDetails(tally, now);
   const [activity] = tally.running;
-  return activity === undefined ? endedDetails(tally) : runningDetails(activity, now);
+  if (activity === undefined) return endedDetails(tally);
+  return [...replayedDetails(tally.replayed), ...runningDetails(activity, now)];
 }
 
 /** Sums up the items of all groups that a tally stands for. */
@@ -62,6 +63,7 @@ function manyDetails(tally: Tally, now: number): Details {
     ...some(counts.ended, 'done', 'dim'),
     ...some(counts.failed, 'failed', 'red'),
     ...some(counts.cancelled, 'cancelled', 'yellow'),
+    ...replayedDetails(tally.replayed),
     ...(isFast ? [secondary(perSecond(perSec))] : []),
     ...(only === undefined ? [] : runningDetails(only, now)),
     ...(counts.ended > 0 && only === undefined ? [secondary(`${formatDuration(counts.average)} each`)] : []),
@@ -94,6 +96,7 @@ export function runningDetails(activity: Activity, now: number): Details {
 function endedDetails({ kind, counts, tasks }: Tally): Details {
   return [
     ...(kind === 'process' ? tasksDetails(tasks) : []),
+    ...replayedDetails(counts.replayed),
     ...attemptsDetails(counts.retries, counts.cancelled > 0),
     ...(counts.cancelled > 0 ? [[span('cancelled', 'yellow')] as const] : []),
     ...(counts.problem === undefined ? [] : [problemLine(counts.problem)]),
@@ -108,6 +111,11 @@ export function tasksDetails({ ended, failed, cancelled, retries }: Tally['tasks
     ...some(cancelled, 'cancelled', 'yellow'),
     ...retriesDetails(retries),
   ];
+}
+
+/** Tells how many outcomes a durable run has taken from its journal instead of executing the work again. */
+export function replayedDetails(replayed: number): Details {
+  return some(replayed, 'replayed', 'dim');
 }
 
 /**

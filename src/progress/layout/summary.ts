@@ -2,7 +2,7 @@ import { formatDuration, formatElapsed } from '../../shared/durations.js';
 import type { Model } from '../model/model.js';
 import { type ProcessTotals, type Total, totalsOf } from '../model/totals.js';
 import { count } from '../numbers.js';
-import { plain, secondary, some, tasksDetails } from './details.js';
+import { plain, replayedDetails, secondary, some, tasksDetails } from './details.js';
 import { fitted, joined, type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';
 import { type Column, table } from './table.js';
@@ -49,7 +49,8 @@ function headingOf({ label, total, tasks }: ProcessTotals, at: Writing, sinceBeg
   const problem = counts.problem === undefined || counts.problem === toldProblem ? [] : [[span(counts.problem, 'red')]];
   const told = begun === 1 ? onceDetails(total, sinceBegin) : oftenDetails(total);
   const name = span(label || 'processes that began earlier', 'bold');
-  const details = joined([...told, ...tasksDetails(tasks), ...problem], span(symbols.separator, 'dim'));
+  const work = [...tasksDetails(tasks), ...replayedDetails(counts.replayed)];
+  const details = joined([...told, ...work, ...problem], span(symbols.separator, 'dim'));
   return [ending(symbols, status), span(' '), name, span('  '), ...details];
 }
 

@@ -16,6 +16,8 @@ export class Counts {
   failed = 0;
   cancelled = 0;
   retries = 0;
+  /** Number of outcomes that durable runs have taken from their journals. For processes only. */
+  replayed = 0;
   /** The sum of all durations, in milliseconds. */
   duration = 0;
   slowest = 0;
@@ -43,6 +45,7 @@ export class Counts {
     this.failed += other.failed;
     this.cancelled += other.cancelled;
     this.retries += other.retries;
+    this.replayed += other.replayed;
     this.duration += other.duration;
     this.slowest = Math.max(this.slowest, other.slowest);
     this.problem = other.problem ?? this.problem;

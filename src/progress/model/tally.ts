@@ -113,6 +113,7 @@ export class Tally {
     if (isGroup(activity.kind)) addItems(this.items, activity.record as GroupRecord);
     else this.rate.add(1, now);
     if (activity.kind === 'task') this.process?.tasks.add(ended);
+    this.counts.replayed += activity.replayed;
     for (let place: Tally | undefined = this; place !== undefined; place = place.outer) place.live--;
   }
 
@@ -122,6 +123,13 @@ export class Tally {
       if (place.begun > 1 || hasItems(place.kind)) return true;
     }
     return false;
+  }
+
+  /** Number of outcomes that durable runs have taken from their journals so far. For processes only. */
+  get replayed(): number {
+    let replayed = this.counts.replayed;
+    if (this.kind === 'process') for (const activity of this.running) replayed += activity.replayed;
+    return replayed;
   }
 
   /** The activity that has been running the longest. */
@@ -188,6 +196,11 @@ export class Activity {
     /** Start of the activity, in milliseconds of the monotonic clock. */
     readonly began: number,
   ) {}
+
+  /** Number of outcomes that the process has taken from its journal so far. 0 for other activities. */
+  get replayed(): number {
+    return (this.record as Partial<ProcessRecord>).replayed ?? 0;
+  }
 
   /** If true, the task is waiting for its next attempt, after a failed one. */
   get isWaiting(): boolean {

@@ -23,9 +23,11 @@ export class Total {
     return this.begun - this.counts.ended;
   }
 
-  add({ begun, counts, retried }: Tally): void {
+  add(tally: Tally): void {
+    const { begun, counts, retried } = tally;
     this.begun += begun;
     this.counts.absorb(counts);
+    this.counts.replayed += tally.replayed - counts.replayed;
     for (const { retry } of retried) this.counts.problem = retry?.problem ?? this.counts.problem;
     this.counts.retries += retriesUnderWay(retried);
   }

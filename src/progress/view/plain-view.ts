@@ -1,5 +1,14 @@
 import { formatDuration, formatElapsed } from '../../shared/durations.js';
-import { attemptsDetails, detailsOf, plain, runningDetails, secondary, some, tasksDetails } from '../layout/details.js';
+import {
+  attemptsDetails,
+  detailsOf,
+  plain,
+  replayedDetails,
+  runningDetails,
+  secondary,
+  some,
+  tasksDetails,
+} from '../layout/details.js';
 import { joined, type Line, type Span, span } from '../layout/line.js';
 import { ending } from '../layout/symbols.js';
 import type { Ended } from '../model/counts.js';
@@ -89,7 +98,9 @@ export class PlainView implements View, Listener {
       plain(formatDuration(time)),
       ...(isGroupAlone ? detailsOf(tally, performance.now()).slice(0, 1) : []),
       ...(isGroupAlone ? some(tally.items.failed, 'failed', 'red') : []),
-      ...(tally.kind === 'process' && tally.begun === 1 ? tasksDetails(tally.tasks) : []),
+      ...(tally.kind === 'process' && tally.begun === 1
+        ? [...tasksDetails(tally.tasks), ...replayedDetails(tally.replayed)]
+        : []),
       ...attemptsDetails(retries, status === 'cancelled'),
       ...(status === 'cancelled' && tally.kind !== 'process' ? [[span('cancelled', 'yellow')]] : []),
       ...(problem === undefined || (isOuter && problem === told)

@@ -48,7 +48,7 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
         )}
         {until !== undefined && status === 'awaiting' && (
           <p>
-            Continues <Ago time={until} />
+            {kind === 'wait' ? 'Expires' : 'Continues'} <Ago time={until} />
           </p>
         )}
         <Value heading="h3" title="Output" value={output} absent={absences[status] ?? 'None yet.'} />

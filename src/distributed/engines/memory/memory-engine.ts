@@ -23,6 +23,7 @@ import { MemoryQueue } from './memory-queue.js';
 import { MemoryRuns } from './memory-runs.js';
 import { MemoryWorkflows } from './memory-workflows.js';
 import { forget, newRun, type StoredRun } from './stored-run.js';
+import { StoredRuns } from './stored-runs.js';
 
 /**
  * Creates an engine in the memory of this program, for tests, for scripts and for first steps. Orchestrators and
@@ -38,6 +39,21 @@ export function memory(): DisposableEngine {
   return new MemoryEngine();
 }
 
+/** The commit before, as far as it decides about the next commit of a call. */
+interface Added {
+  readonly verdict: Verdict;
+  /** If true, the entry was added, and only entries of the call lie between it and `known`. */
+  readonly isNext: boolean;
+}
+
+/** The circumstances of a commit. */
+interface Circumstances {
+  /** The verdict of the commit before. */
+  readonly last: Verdict;
+  readonly isNext: boolean;
+  readonly now: number;
+}
+
 class MemoryEngine implements DisposableEngine {
   readonly name = 'memory';
   readonly queue: MemoryQueue;
@@ -49,7 +65,7 @@ class MemoryEngine implements DisposableEngine {
   readonly workItemStateStore: MemoryItemStates;
   readonly checkpointStore: MemoryCheckpoints;
   readonly workflowStore: MemoryWorkflows;
-  readonly #runs = new Map<string, StoredRun>();
+  readonly #runs = new StoredRuns();
   readonly #listeners = new Set<(change: StatusChange) => void>();
 
   constructor() {
@@ -76,12 +92,7 @@ class MemoryEngine implements DisposableEngine {
     return { existed: false, record: run.record, now, seq: 0 };
   }
 
-  async commit(
-    runId: string,
-    known: number,
-    commits: readonly Commit[],
-    incarnation?: number,
-  ): Promise<CommitAnswer | undefined> {
+  commit(runId: string, known: number, commits: readonly Commit[], incarnation?: number): CommitAnswer | undefined {
     const run = this.#runs.get(runId);
     if (run === undefined || !isFor(incarnation, run.record)) return undefined;
     const now = Date.now();
@@ -89,8 +100,14 @@ class MemoryEngine implements DisposableEngine {
     const isKept = known >= run.snapshot.seq;
     const others = isKept ? run.entries.slice(known - run.snapshot.seq, before - run.snapshot.seq) : undefined;
     const { status } = run.record;
+    let last: Added = { verdict: 'refused', isNext: false };
     const verdicts = isKept
-      ? commits.map((commit) => this.#add(run, commit, known, now))
+      ? commits.map((commit) => {
+          const isNext = commit.withPrevious === true ? last.isNext : run.seq === known;
+          const verdict = this.#add(run, commit, { last: last.verdict, isNext, now });
+          last = { verdict, isNext: isNext && typeof verdict === 'number' };
+          return verdict;
+        })
       : commits.map((): Verdict => 'refused');
     if (run.record.status !== status) this.#tell({ runId, status: run.record.status });
     return { verdicts, status: run.record.status, now, seq: run.seq, entries: others };
@@ -110,11 +127,11 @@ class MemoryEngine implements DisposableEngine {
     await this.close();
   }
 
-  #add(run: StoredRun, commit: Commit, known: number, now: number): Verdict {
-    const { text, during, slot, number = 0, becomes, becomesIfNext, onlyIfNext = false } = commit;
-    const isNext = run.seq === known;
+  #add(run: StoredRun, commit: Commit, { last, isNext, now }: Circumstances): Verdict {
+    const { text, during, slot, number = 0, becomes, becomesIfNext, onlyIfNext = false, withPrevious = false } = commit;
     if (slot !== undefined && (run.slots.get(slot) ?? 0) >= number) return 'duplicate';
     if (!during.includes(run.record.status) || (onlyIfNext && !isNext)) return 'refused';
+    if (withPrevious && typeof last !== 'number') return 'refused';
     if (slot !== undefined) run.slots.set(slot, number);
     run.seq++;
     const entry: JournalEntry = { seq: run.seq, time: now, text };

@@ -10,12 +10,12 @@ import {
   type RunStatus,
 } from '../../run-info.js';
 import { folded, hasText } from '../run-text.js';
-import type { StoredRun } from './stored-run.js';
+import type { StoredRuns } from './stored-runs.js';
 
 export class MemoryRuns implements RunInfoStore {
   constructor(
     readonly engine: Engine,
-    private readonly runs: Map<string, StoredRun>,
+    private readonly runs: StoredRuns,
   ) {}
 
   async getRun(runId: string): Promise<RunRecord | undefined> {
@@ -26,14 +26,14 @@ export class MemoryRuns implements RunInfoStore {
     return runIds.map((runId) => this.runs.get(runId)?.record.status);
   }
 
-  async listRuns({ order, limit, cursor, text, ...query }: RunQuery): Promise<RunRecord[]> {
-    const direction = order === 'newest' ? -1 : 1;
-    const part = text === undefined ? undefined : folded(text);
-    return this.#records()
-      .filter((record) => matches(record, query) && (part === undefined || hasText(record, part)))
-      .sort((one, other) => direction * compare(one, other))
-      .filter((record) => cursor === undefined || direction * compare(record, cursor) > 0)
-      .slice(0, limit);
+  async listRuns(query: RunQuery): Promise<RunRecord[]> {
+    const part = query.text === undefined ? undefined : folded(query.text);
+    const page: RunRecord[] = [];
+    for (const record of this.runs.listed(query)) {
+      if (page.length >= query.limit) break;
+      if (matches(record, query) && (part === undefined || hasText(record, part))) page.push(record);
+    }
+    return page;
   }
 
   async countRuns(): Promise<RunCounts> {
@@ -57,9 +57,11 @@ export class MemoryRuns implements RunInfoStore {
 
   async listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage> {
     const since = Date.now() - milliseconds;
-    const mayBeIdle = (record: RunRecord) =>
-      !isFinished(record.status) && record.createdAt <= since && (after === undefined || compare(record, after) > 0);
-    const page = this.#records().filter(mayBeIdle).sort(compare).slice(0, limit);
+    const page: RunRecord[] = [];
+    for (const record of this.runs.listed({ after: 0, before: since + 1, order: 'oldest', cursor: after })) {
+      if (page.length >= limit) break;
+      if (!isFinished(record.status)) page.push(record);
+    }
     const idle = page.filter(({ updatedAt, startAt }) => Math.max(updatedAt, startAt) <= since);
     return { runIds: idsOf(idle), cursor: page.length < limit ? undefined : page.at(-1) };
   }
@@ -73,14 +75,8 @@ function idsOf(records: readonly RunRecord[]): string[] {
   return records.map(({ runId }) => runId);
 }
 
-function matches(record: RunRecord, { statuses, workflow, version, after, before }: Partial<RunQuery>): boolean {
+function matches(record: RunRecord, { statuses, workflow, version }: RunQuery): boolean {
   if (statuses !== undefined && !statuses.includes(record.status)) return false;
   if (workflow !== undefined && record.workflow !== workflow) return false;
-  if (version !== undefined && record.version !== version) return false;
-  return record.createdAt >= (after as number) && record.createdAt < (before as number);
-}
-
-/** Compares runs by time of creation, then by the bytes of their ids, as databases do. */
-function compare(one: RunCursor, other: RunCursor): number {
-  return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
+  return version === undefined || record.version === version;
 }

@@ -7,6 +7,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local existed = redis.call('EXISTS', KEYS[1])
 if existed == 0 then
+  demand({ 'HSET', KEYS[1], '', '' }, { 'SET', KEYS[2], '' }, { 'UNLINK', KEYS[3] })
   local startAt = now + tonumber(ARGV[1])
   redis.call('HSET', KEYS[1], 'createdAt', string.format('%.0f', now), 'updatedAt', string.format('%.0f', now),
     'startAt', string.format('%.0f', startAt), 'seq', 0, 'base', 0, unpack(ARGV, 4))

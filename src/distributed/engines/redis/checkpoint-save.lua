@@ -7,6 +7,7 @@
 local refusal = fence(ARGV[1], tonumber(ARGV[2]))
 if refusal then return refusal end
 local new = tonumber(ARGV[4])
+demand({ 'LTRIM', KEYS[3], 0, -1 }, { 'DEL', KEYS[3] }, { 'SET', KEYS[2], '' }, { 'HSET', KEYS[4], '', '' })
 if redis.call('EXISTS', KEYS[2]) == 1 then
   local seq, last = numbersOf(KEYS[4], KEYS[3])
   if new < seq then return { 'behind', seq } end

@@ -2,8 +2,9 @@
 --
 -- KEYS: the run, its journal, its slots, its crashes, its item states
 -- ARGV: the last entry that the caller knows, the channel for changes of status, the run's id, its incarnation or ''
---   for any; then for each commit: text, statuses separated by commas, slot or '', number, 1 if the entry must be next;
---   and two changes of the run, the first applied if the entry is next, the second otherwise, each as: status or '',
+--   for any; then for each commit: text, statuses separated by commas, slot or '', number, 1 if the entry must be next or
+--   2 if the entry before it must have been added by this call; and two changes of the run, the first applied if the
+--   entry is next, the second otherwise, each as '' or as: status,
 --   1 if it has an output, the output, 1 if it has an error, the error
 -- Returns false if the run is unknown or of another incarnation. Otherwise: verdicts (the number of the entry, 0 for a
 --   duplicate, -1 for refused), the status, the engine's time, the number of the last entry, and the entries added by
@@ -23,23 +24,38 @@ if seq > known then others = redis.call('LRANGE', log, known - base, -1) end
 local verdicts, added, before = {}, {}, status
 local output, failure
 local isTold = false
+local wasAdded, wasNext = false, false
 
-for at = 5, #ARGV, 15 do
+-- Returns the position behind the change at a position.
+local function behind(at)
+  return ARGV[at] == '' and at + 1 or at + 5
+end
+
+local at = 5
+while at <= #ARGV do
+  local ifNext = at + 5
+  local otherwise = behind(ifNext)
   local slot, number = ARGV[at + 2], tonumber(ARGV[at + 3])
   local last = slot ~= '' and tonumber(redis.call('HGET', slots, slot) or 0) or 0
   local allowed = string.find(',' .. ARGV[at + 1] .. ',', ',' .. status .. ',', 1, true)
   local isNext = seq == known
+  if ARGV[at + 4] == '2' then isNext = wasNext end
+  local fits = ARGV[at + 4] == '0' or (ARGV[at + 4] == '1' and isNext) or (ARGV[at + 4] == '2' and wasAdded)
+  wasAdded, wasNext = false, false
   if slot ~= '' and last >= number then
     verdicts[#verdicts + 1] = 0
-  elseif not allowed or (ARGV[at + 4] == '1' and not isNext) then
+  elseif not allowed or not fits then
     verdicts[#verdicts + 1] = -1
   else
+    wasAdded, wasNext = true, isNext
+    if #added == 0 then
+      demand({ 'RPUSH', log, '' }, { 'HSET', run, '', '' }, { 'HDEL', run, '' }, { 'UNLINK', slots }, { 'PUBLISH', ARGV[2], '' })
+    end
     if slot ~= '' then redis.call('HSET', slots, slot, ARGV[at + 3]) end
     seq = seq + 1
     verdicts[#verdicts + 1] = seq
     added[#added + 1] = now .. ' ' .. ARGV[at]
-    local change = at + 10
-    if isNext and ARGV[at + 5] ~= '' then change = at + 5 end
+    local change = isNext and ARGV[ifNext] ~= '' and ifNext or otherwise
     if ARGV[change] ~= '' then
       status = ARGV[change]
       isTold = true
@@ -49,6 +65,7 @@ for at = 5, #ARGV, 15 do
       status = 'running'
     end
   end
+  at = behind(otherwise)
 end
 
 if #added > 0 then

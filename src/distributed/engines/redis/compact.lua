@@ -6,6 +6,7 @@ local head = redis.call('HMGET', KEYS[1], 'seq', 'base', 'incarnation')
 if not head[1] or (ARGV[3] ~= '' and head[3] ~= ARGV[3]) then return 0 end
 local base, upTo = tonumber(head[2]), tonumber(ARGV[2])
 if upTo <= base or upTo > tonumber(head[1]) then return 0 end
+demand({ 'SET', KEYS[3], '' }, { 'LTRIM', KEYS[2], 0, -1 }, { 'HSET', KEYS[1], '', '' })
 redis.call('SET', KEYS[3], ARGV[1])
 redis.call('LTRIM', KEYS[2], upTo - base, -1)
 redis.call('HSET', KEYS[1], 'base', upTo)

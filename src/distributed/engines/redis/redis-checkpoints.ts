@@ -1,23 +1,23 @@
 import { aSeq, aText, refusals } from '../../../flow/checkpoint/index.js';
 import { type Checkpoint, type Claim, LockedError } from '../../../flow/index.js';
+import { thisPlace } from '../../../shared/place.js';
 import { aName } from '../../../shared/validate.js';
 import type { CheckpointStore, Engine, JournalTail, ReadOptions } from '../../contracts.js';
 import { isFinished } from '../../run-info.js';
 import { Appends, type Outcome } from '../appends.js';
 import { Leases } from '../leases.js';
 import { pageBytes, readInPages } from '../pages.js';
-import { thisPlace } from '../place.js';
 import { entriesFrom, recordFrom } from './records.js';
 import type { RedisCore } from './redis-core.js';
 import { Script } from './scripts.js';
 
 const scripts = {
   read: new Script('pages', 'read'),
-  compact: new Script('compact'),
+  compact: new Script('rights', 'compact'),
   claim: new Script('checkpoint-fence', 'checkpoint-claim'),
   renew: new Script('checkpoint-fence', 'checkpoint-renew'),
   release: new Script('checkpoint-release'),
-  save: new Script('checkpoint-fence', 'checkpoint-save'),
+  save: new Script('rights', 'checkpoint-fence', 'checkpoint-save'),
   append: new Script('checkpoint-fence', 'checkpoint-append'),
   delete: new Script('checkpoint-fence', 'checkpoint-delete'),
   load: new Script('pages', 'checkpoint-load'),

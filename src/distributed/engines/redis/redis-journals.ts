@@ -6,7 +6,7 @@ import { entriesFrom, fieldsOf, readRecord, recordFrom } from './records.js';
 import type { RedisCore } from './redis-core.js';
 import { Script } from './scripts.js';
 
-const scripts = { begin: new Script('begin'), commit: new Script('commit') };
+const scripts = { begin: new Script('rights', 'begin'), commit: new Script('rights', 'commit') };
 
 type CommitReply = [
   codes: number[],
@@ -75,14 +75,15 @@ export class RedisJournals {
  * arguments.
  */
 function addArgs(args: (string | number)[], commit: Commit): void {
-  const { text, during, slot = '', number = 0, onlyIfNext, becomes, becomesIfNext } = commit;
-  args.push(text, during.join(','), slot, number, onlyIfNext ? 1 : 0);
+  const { text, during, slot = '', number = 0, onlyIfNext, withPrevious, becomes, becomesIfNext } = commit;
+  const condition = withPrevious ? 2 : onlyIfNext ? 1 : 0;
+  args.push(text, during.join(','), slot, number, condition);
   addChange(args, becomesIfNext);
   addChange(args, becomes);
 }
 
 function addChange(args: (string | number)[], change: RunChange | undefined): void {
-  if (change === undefined) return void args.push('', 0, '', 0, '');
+  if (change === undefined) return void args.push('');
   const { status, output, error } = change;
   args.push(status, output === undefined ? 0 : 1, output ?? '', error === undefined ? 0 : 1, error ?? '');
 }

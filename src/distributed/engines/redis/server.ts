@@ -1,7 +1,7 @@
 import type { RedisOptions } from 'ioredis';
+import { placeOf, urlOf } from '../../../shared/address.js';
 import { ValidationError } from '../../../shared/errors.js';
 import { aName, aValue, invalid } from '../../../shared/validate.js';
-import { placeOf, urlOf } from '../address.js';
 import { isConnection, type Source } from './connections.js';
 import type { Connection } from './scripts.js';
 

@@ -1,6 +1,6 @@
 import type * as Bull from 'bullmq';
+import type { Place } from '../../../shared/place.js';
 import type { Limit } from '../in-time.js';
-import type { Place } from '../place.js';
 
 /** A row, by column name. */
 export type Row = Readonly<Record<string, unknown>>;

@@ -1,5 +1,6 @@
 import type * as Bull from 'bullmq';
 import { loadPeers } from '../../../shared/peers.js';
+import { judgeSql } from '../../../shared/sql-errors.js';
 import { aName } from '../../../shared/validate.js';
 import { EngineError } from '../../errors.js';
 import { readEngineOptions } from '../options.js';
@@ -8,7 +9,6 @@ import { reasonOf } from '../reasons.js';
 import { explained, isUpToDate, migrate } from './migrate.js';
 import { scriptOf } from './migrations.js';
 import { open, type PostgresPool, targetOf } from './postgres.js';
-import { judgeSql } from './transient.js';
 
 /**
  * Options of `migratePostgres()` and `migrationScript()`. Use the same `prefix` as the programs of the fleet. Set

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { judgeSql } from '../../../shared/sql-errors.js';
+import { identifier } from '../../../shared/sql-identifier.js';
 import { version as packageVersion } from '../../../shared/version.js';
 import { within } from '../in-time.js';
 import { bullVersion, queueSequence } from './bull-migrations.js';
 import type { Database, Query } from './database.js';
 import { lastInMigrations, migrations, type ScriptOptions, scriptOf } from './migrations.js';
-import { forSchema, identifier } from './statements.js';
-import { judgeSql } from './transient.js';
+import { forSchema } from './statements.js';
 
 /** Postgres's error code for a missing right. */
 const insufficientPrivilege = '42501';

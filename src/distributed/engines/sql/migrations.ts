@@ -1,7 +1,8 @@
+import { identifier } from '../../../shared/sql-identifier.js';
 import { version as packageVersion } from '../../../shared/version.js';
 import { readAsset } from '../assets.js';
 import { type BullModule, queueSequence, stepsOfBull } from './bull-migrations.js';
-import { forSchema, identifier, literal } from './statements.js';
+import { forSchema, literal } from './statements.js';
 
 /** A step from one version of the schema to the next. */
 interface Migration {
@@ -23,6 +24,7 @@ export const migrations: readonly Migration[] = [
   { name: '005-changes', least: 4 },
   { name: '006-incarnations', least: 4 },
   { name: '007-run-counts', least: 4 },
+  { name: '008-together', least: 4 },
 ];
 
 /**

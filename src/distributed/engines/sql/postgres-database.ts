@@ -1,8 +1,8 @@
 import type * as Bull from 'bullmq';
 import type * as Pg from 'pg';
+import { type Place, thisPlace } from '../../../shared/place.js';
 import { type Limit, within } from '../in-time.js';
 import { surviving } from '../listening.js';
-import { type Place, thisPlace } from '../place.js';
 import { attended } from './attended.js';
 import { Connections } from './connections.js';
 import type { Database, Query, Row } from './database.js';

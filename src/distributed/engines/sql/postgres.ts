@@ -1,15 +1,15 @@
 import type * as Pg from 'pg';
 import type { Cancellation } from '../../../kernel/cancellation.js';
+import { placeOf } from '../../../shared/address.js';
 import { loadPeers } from '../../../shared/peers.js';
+import { judgeSql } from '../../../shared/sql-errors.js';
 import { aName, aValue } from '../../../shared/validate.js';
 import type { DisposableEngine } from '../../contracts.js';
-import { placeOf } from '../address.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
 import { persistently } from '../persistence.js';
 import { PostgresDatabase } from './postgres-database.js';
 import { configOf } from './sessions.js';
 import { SqlEngine } from './sql-engine.js';
-import { judgeSql } from './transient.js';
 
 /** Maximum number of batches in flight for each kind of statement. */
 const width = 4;

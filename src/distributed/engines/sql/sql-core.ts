@@ -1,6 +1,6 @@
+import type { Place } from '../../../shared/place.js';
 import type { JournalEntry } from '../../contracts.js';
 import type { RunRecord, RunStatus } from '../../run-info.js';
-import type { Place } from '../place.js';
 import type { Row } from './database.js';
 
 /** The operations of the engine that its stores share. */

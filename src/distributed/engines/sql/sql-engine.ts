@@ -5,6 +5,8 @@ import { type CloseOptions, Closing } from '../../../shared/closing.js';
 import type { Deadline } from '../../../shared/deadline.js';
 import { Once } from '../../../shared/once.js';
 import { loadPeers } from '../../../shared/peers.js';
+import type { Place } from '../../../shared/place.js';
+import { judgeSql } from '../../../shared/sql-errors.js';
 import type {
   Commit,
   CommitAnswer,
@@ -22,7 +24,6 @@ import { AskedClock } from '../engine-clock.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
-import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import { reasonOf } from '../reasons.js';
 import type { Database, Query, Row } from './database.js';
@@ -35,7 +36,6 @@ import { SqlLiveness } from './sql-liveness.js';
 import { SqlRuns } from './sql-runs.js';
 import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
-import { judgeSql } from './transient.js';
 
 /** Milliseconds that the queue gets to close before its connections are cut. */
 const farewell = 3_000;

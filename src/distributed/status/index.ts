@@ -1,0 +1,1 @@
+export { isFinished, runStatuses } from '../run-info.js';
