@@ -12,6 +12,15 @@ import {
 } from 'orchestrator/distributed';
 import { type Commit, type CommitAnswer, derivedStores, type Engine } from 'orchestrator/distributed/engine';
 import { conformanceOf } from 'orchestrator/distributed/testing';
+import {
+  DurableFunction,
+  fileJournal,
+  Journal,
+  type JournalStore,
+  type StartedRun,
+  sqlJournal,
+} from 'orchestrator/durable';
+import { type Exploration, explore, type journalStoreConformanceOf } from 'orchestrator/durable/testing';
 import { Flow, type IExecutor, InMemoryExecutor, Node, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
 import { type LimitStore, limit, postgresLimits } from 'orchestrator/limits';
 import { idle, Loop, to, WorkflowOrchestrator } from 'orchestrator/loops';
@@ -42,10 +51,15 @@ class Double extends Node<State, number, number> {
 }
 
 const executor: IExecutor = new InMemoryExecutor();
-const flow = new Flow<State>('consumer').node('double', Double).node('length', length).edge('double', 'length');
+const flow = new Flow<State>('consumer')
+  .node('double', Double)
+  .node('text', (count) => 'x'.repeat(count), { after: 'double' })
+  .node('length', length, { after: 'text' });
 export const result: Promise<WorkflowResult<State>> = flow.run({ requests: 1 }, { executor });
 // @ts-expect-error there is no such node
 flow.edge('double', 'nowhere');
+// @ts-expect-error the node gives a number, and the other takes a string
+flow.edge('double', 'length');
 
 const engine = memory();
 export const engines = [redis('redis://127.0.0.1'), postgres('postgres://127.0.0.1/app'), engine];
@@ -78,3 +92,12 @@ export const store: LimitStore = postgresLimits('postgres://127.0.0.1:1/none');
 export const shared = new Orchestrator().action('ask', async (prompt: string) => prompt, {
   limit: limit({ name: 'api', rate: 10, store }),
 });
+
+const journal = fileJournal('./runs', { sync: 'process', errors: [RangeError] });
+export const order = new DurableFunction('order', async (item: string) => item.length, { orchestrator, version: '1' });
+export const started: Promise<StartedRun<number>> = order.start('tea', { id: 'order-1', journal });
+export const durableResult: Promise<number> = orchestrator.run(() => length('one'), { id: 'run', journal });
+export const ownJournal = (own: JournalStore): Journal => new Journal(own);
+export const onSql: Journal = sqlJournal({ query: async () => ({ rows: [] }) });
+export const exploration: Promise<Exploration> = explore(() => 1);
+export type JournalSuite = typeof journalStoreConformanceOf;

@@ -116,7 +116,7 @@ const flow = new Flow('smoke')
   .edge('few', 'end');
 const directory = await mkdtemp(join(tmpdir(), 'orchestrator-'));
 const checkpoint = new FileCheckpointStore(directory);
-const waiting = await runtime.run(flow, { limit: 3, items: [1, 2, 3] }, { checkpoint, runId: 'run' });
+const waiting = await runtime.run(flow, { limit: 3, items: [1, 2, 3] }, { checkpoint, id: 'run' });
 assert.equal(waiting.status, 'awaiting');
 const ended = await runtime.resume(flow, 'run', { checkpoint, events: { approval: 'yes' } });
 assert.deepEqual([ended.status, ended.context.many, ended.output], ['completed', [2, 4, 6], { approval: 'yes' }]);

@@ -140,9 +140,9 @@ describe.each(hostile)('%s', (_, make) => {
       let produced = 0;
       const produce = () => (++produced > 3 ? done : kind === 'producer' && produced === 2 ? fn() : produced);
       const loop = new Loop('hostile').producer('next', produce);
-      const orchestrator = new WorkflowOrchestrator().load({
-        loops: [kind === 'producer' ? loop : loop[kind]('node', fn)],
-      });
+      if (kind === 'blocking') loop.blocking('node', fn);
+      else if (kind === 'nonBlocking') loop.nonBlocking('node', fn);
+      const orchestrator = new WorkflowOrchestrator().load({ loops: [loop] });
       await orchestrator.start();
       const state = () => orchestrator.health().loops[0]?.state as string;
       await eventually(() => ['stopped', 'error'].includes(state()));

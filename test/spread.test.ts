@@ -7,7 +7,18 @@ import { describe, expect, it } from 'vitest';
 
 /** The arguments that a node of a flow gets, without any others. */
 const ofNodes = [
-  ...['attempt', 'context', 'dependencies', 'error', 'execRes', 'executor', 'idempotencyKey', 'index', 'input'],
+  ...[
+    'attempt',
+    'context',
+    'dependencies',
+    'error',
+    'execRes',
+    'executor',
+    'failures',
+    'idempotencyKey',
+    'index',
+    'input',
+  ],
   ...['isCancelled', 'logger', 'nodeId', 'params', 'prepRes', 'runId', 'signal', 'visit'],
 ];
 

@@ -1,7 +1,7 @@
 // Claims about actions and flows that hold on every runtime. No files, processes or threads are needed.
 
 import assert from 'node:assert/strict';
-import { AbortError, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
+import { AbortError, limit, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
 import { BlueprintError, Flow, FlowRuntime, GraphBuilder, MemoryCheckpointStore, withAction } from 'orchestrator/flow';
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -110,6 +110,31 @@ export const kernel = {
     assert.deepEqual(events, ['process begins', 'a begins', 'around a', 'work', 'a completed 1', 'process completed']);
   },
 
+  async 'a limit says how many attempts run at once, and start in a time, for each key'() {
+    const orchestrator = new Orchestrator();
+    const shared = limit({ concurrency: 2, rate: 3, per: 50, key: (key) => key });
+    const starts = [];
+    let running = 0;
+    const call = orchestrator.action(
+      async (key) => {
+        if (key === 'a') starts.push(performance.now());
+        assert.ok(++running <= 4);
+        await sleep(5);
+        running--;
+      },
+      { limit: shared },
+    );
+    await Promise.all(['a', 'b', 'a', 'b', 'a', 'b', 'a', 'b', 'a'].map((key) => call(key)));
+    assert.ok(starts[3] - starts[0] >= 49);
+    const controller = new AbortController();
+    const many = orchestrator.run(() => Promise.all(Array.from({ length: 9 }, () => call('a'))), {
+      signal: controller.signal,
+    });
+    controller.abort(new Error('stop'));
+    await assert.rejects(many, /stop/);
+    while (shared.waiting + shared.running > 0) await sleep(1);
+  },
+
   async 'bad options are refused'() {
     assert.throws(() => new Orchestrator().action(() => {}, { retry: -1 }), ValidationError);
   },
@@ -141,7 +166,7 @@ export const flows = {
   async 'a flow waits, is saved, and goes on from its checkpoint'() {
     const checkpoint = new MemoryCheckpointStore();
     const runtime = new FlowRuntime();
-    const waiting = await runtime.run(flow, { limit: 3, items: [1, 2, 3] }, { checkpoint, runId: 'run' });
+    const waiting = await runtime.run(flow, { limit: 3, items: [1, 2, 3] }, { checkpoint, id: 'run' });
     assert.equal(waiting.status, 'awaiting');
     const ended = await runtime.continue(flow, 'run', { checkpoint, events: { approval: 'yes' } });
     assert.deepEqual([ended.status, ended.context.many, ended.output], ['completed', [2, 4, 6], { approval: 'yes' }]);

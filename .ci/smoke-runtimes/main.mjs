@@ -1,8 +1,10 @@
 // The same questions to a web server on each runtime. Arguments: the folder where bun, deno and workerd are installed.
+// Starts a Redis server for limits that several programs share.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +17,8 @@ const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** Limit of each question, in milliseconds. */
 const limit = 30_000;
 
+const redis = await startRedis();
+
 await onEach('Node', process.execPath, [file('serve.mjs')]);
 await onEach('Bun', program('bun'), [file('serve.mjs')]);
 await onEach('Deno', program('deno'), ['run', '--allow-all', file('serve.mjs')]);
@@ -24,6 +28,22 @@ await onEach('workerd', program('workerd'), ['serve', file('workerd.capnp'), '--
   noticesLeaving: false,
   portIn: (line) => JSON.parse(line).port,
 });
+redis.kill();
+
+/** Starts a Redis server, and sets the variable `REDIS_URL`. */
+async function startRedis() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  const child = spawn('redis-server', ['--port', String(port), '--save', ''], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.env.REDIS_URL = `redis://127.0.0.1:${port}`;
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (/ready to accept connections/i.test(line)) break;
+  }
+  process.once('exit', () => child.kill());
+  return child;
+}
 
 /** Starts a program that prints the port of each of its servers, and asks all of them. */
 async function onEach(runtime, command, args, { servers = 1, portIn = Number, noticesLeaving = true } = {}) {

@@ -1,4 +1,5 @@
 import { flows, kernel } from './claims.mjs';
 import { handlerOf } from './handler.mjs';
+import { sharedLimits } from './limits.mjs';
 
-export default { fetch: handlerOf(kernel, flows) };
+export default { fetch: handlerOf(kernel, flows, sharedLimits) };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DistributedWorker, redis } from 'orchestrator/distributed';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../distributed/servers/eventually.js';
 import { freePort } from '../distributed/servers/ports.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../distributed/servers/redis.js';
 import { call, jsonOf } from './call.js';
@@ -220,7 +221,8 @@ describeWithRedis('a Redis server', () => {
     expect((await runs('signal', 'r', 'approval')).code).toBe(0);
     expect((await runs('watch', 'r')).code).toBe(0);
     expect((await runs('show', 'r')).stdout).toMatch(/charge +completed/);
-    expect((await call(['workers', ...at])).stdout).toMatch(/\nw-1 +idle/);
+    // The worker reports that it is idle with its next heartbeat.
+    await eventually(async () => expect((await call(['workers', ...at])).stdout).toMatch(/\nw-1 +idle/));
     expect(jsonOf(await call(['runs', 'list', '--json', '--engine', server.url])).runs).toEqual([]);
   });
 });

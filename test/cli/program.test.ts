@@ -297,13 +297,20 @@ describe('worker', () => {
   const cwd = new URL('fixtures/memory', import.meta.url).pathname;
 
   it('executes the flows of the config file until it is interrupted', async () => {
-    const worker = new Call(['worker', '--id', 'w-7', '--concurrency', '2', '--timeout', '60s'], { cwd });
+    const options = ['--id', 'w-7', '--concurrency', '2', '--nodes-per-job', '4', '--timeout', '60s'];
+    const worker = new Call(['worker', ...options], { cwd });
     await worker.writes('worker w-7 takes work from memory: order@1, broken@1');
     expect((await call(['runs', 'start', 'order', '--input', '3', '--wait'], { cwd })).code).toBe(0);
     worker.interrupt('SIGTERM');
     const { code, stdout, stderr } = await worker.ended;
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
     expect(stderr).toMatch(/stopping: running nodes finish first[\s\S]*stopped: 3 completed, 0 failed, 0 retried\n$/);
+  });
+
+  it.each(['0', '201', 'many'])('is refused with %s nodes for a job', async (count) => {
+    const { code, stderr } = await call(['worker', '../order.ts', '--nodes-per-job', count], { cwd });
+    expect(stderr).toContain('It must be a whole number from 1 to 200, or auto.');
+    expect(code).toBe(2);
   });
 
   it('logs each failed attempt without secrets', async () => {

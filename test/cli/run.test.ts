@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { FileCheckpointStore } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Call, call, jsonOf } from './call.js';
@@ -112,6 +115,34 @@ describe('run', () => {
     expect(jsonOf(outcome).status).toBe('cancelled');
   });
 
+  it('checks the input, the events and the output by the schemas of the flow', async () => {
+    const saved = ['run', 'strict.ts', '-q', '--checkpoint', directory];
+    const refused = await call([...saved, '--run-id', 'strict', '--input', '{"cents":"many","note":5}']);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(
+      /^error: input\.cents: .*number.*; input\.note: .*string.*; expected { cents: integer, note\?: string }\n$/,
+    );
+    expect(await new FileCheckpointStore(directory).load('strict')).toBeUndefined();
+    const dry = await call(['run', 'strict.ts', '--dry-run', '--input', '5']);
+    expect([dry.code, dry.stderr]).toEqual([2, expect.stringContaining('; expected { cents: integer')]);
+
+    const waiting = await call([...saved, '--run-id', 'strict', '--input', '{"cents":5}']);
+    expect(waiting.stderr).toContain('strict waits for approval ({ by: string, at?: anything }); resume it with: ');
+    const resume = [...saved, '--resume', 'strict', '--event'];
+    const wrong = await call([...resume, 'approval={}']);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/^error: events\.approval\.by: /)]);
+    const failed = await call([...resume, 'approval={"by":"Ada Lovelace"}', '--json']);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/flow "strict" failed after .*: output\.by: /);
+    expect(jsonOf(failed)).toMatchObject({
+      status: 'failed',
+      errors: [],
+      reason: { name: 'ValidationError', code: 'ERR_VALIDATION' },
+      completed: ['order', 'approval', 'approved'],
+    });
+    await rm(join(directory, 'strict'), { recursive: true, force: true });
+  });
+
   it('walks through a flow without executing it with --dry-run', async () => {
     const { stdout } = await call(['run', 'order.ts', 'chosen', '--dry-run']);
     expect(stdout).toBe('NODE    EXECUTES  ACTION\nchoose  choose    left\nleft    left\n');
@@ -173,6 +204,15 @@ describe('run', () => {
     await call([...saved, '--run-id', 'null', '--input', '500']);
     const resumed = await call([...saved, '--resume', 'null', '--event', 'approval', '--json']);
     expect(jsonOf(resumed).context.review).toBeNull();
+  });
+
+  it('says what it waits for if a schema never answers', { timeout: 120_000 }, async () => {
+    const [program, module] = ['../../src/cli/main.ts', 'fixtures/silent.ts'].map((path) =>
+      fileURLToPath(new URL(path, import.meta.url)),
+    );
+    const command = ['--import', 'tsx', program as string, 'run', module as string];
+    const error = await promisify(execFile)(process.execPath, command).catch((failure: unknown) => failure);
+    expect(error).toMatchObject({ code: 13, stderr: expect.stringContaining('it waits for the schema of input') });
   });
 
   it('says how to save a waiting run', async () => {

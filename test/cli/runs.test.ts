@@ -5,10 +5,11 @@ import { eventually } from '../distributed/servers/eventually.js';
 import { Call, call, jsonOf, linesOf } from './call.js';
 import { engine } from './fixtures/memory/orchestrator.config.js';
 import order, { broken, flaky, round, secretive, slow } from './fixtures/order.js';
+import strict from './fixtures/strict.js';
 
 const cwd = fileURLToPath(new URL('fixtures/memory', import.meta.url));
 const runs = (...args: string[]) => call(['runs', ...args], { cwd });
-const workflows = [order, broken, flaky, slow, secretive, round];
+const workflows = [order, broken, flaky, slow, secretive, round, strict];
 const worker = new DistributedWorker({ engine, workflows, watchInterval: 50 });
 const orchestrator = new OrchestratorBuilder().engine(engine).workflow(order).build();
 
@@ -345,12 +346,22 @@ describe('runs cancel, pause, resume and retry', () => {
 });
 
 describe('runs signal', () => {
+  async function startWaiting(runId: string): Promise<void> {
+    await orchestrator.startRun({}, 500, { runId });
+    await eventually(async () => (await orchestrator.status(runId)) === 'awaiting');
+  }
+
   it('delivers an event with its payload', async () => {
-    await orchestrator.startRun({}, 500, { runId: 'signalled' });
+    await startWaiting('signalled');
     const { stdout } = await runs('signal', 'signalled', 'approval', '--payload', '{"by":"ada"}');
     expect(stdout).toBe('signalled has received approval\n');
     await orchestrator.waitForCompletion('signalled');
     expect((await orchestrator.context('signalled')).review).toEqual({ by: 'ada' });
+    expect(await runs('signal', 'signalled', 'approval')).toMatchObject({
+      code: 4,
+      stdout: '',
+      stderr: expect.stringContaining('approval comes too late for signalled'),
+    });
   });
 
   it('delivers a signal once, even if it is sent repeatedly with the same id', async () => {
@@ -358,16 +369,18 @@ describe('runs signal', () => {
     const send = () => runs('signal', 'sent-twice', 'approval', '--payload', '1', '--id', 'click-7');
     expect((await send()).code).toBe(0);
     await orchestrator.waitForCompletion('sent-twice');
-    expect((await send()).code).toBe(0);
+    expect(await send()).toMatchObject({ code: 0, stdout: 'sent-twice has received this approval before\n' });
     const signals = [];
     for await (const { type } of orchestrator.events('sent-twice')) if (type === 'signal') signals.push(type);
     expect(signals).toHaveLength(1);
   });
 
   it('reads the payload from the standard input, and writes JSON', async () => {
-    await orchestrator.startRun({}, 500, { runId: 'piped' });
+    await startWaiting('piped');
     const args = ['runs', 'signal', 'piped', 'approval', '--payload', '-', '--json'];
-    expect(jsonOf(await call(args, { cwd, stdin: '"yes"' }))).toEqual({ runs: [{ runId: 'piped', ok: true }] });
+    expect(jsonOf(await call(args, { cwd, stdin: '"yes"' }))).toEqual({
+      runs: [{ runId: 'piped', ok: true, outcome: 'delivered' }],
+    });
     await orchestrator.waitForCompletion('piped');
     expect((await orchestrator.context('piped')).review).toBe('yes');
   });
@@ -375,6 +388,35 @@ describe('runs signal', () => {
   it('has the payload null by default, and refuses an event that nothing waits for', async () => {
     expect(await runs('signal', 'waits', 'aproval')).toMatchObject({ code: 2 });
     expect((await runs('signal', 'done', 'approval')).code).toBe(4);
+  });
+});
+
+describe('runs of a workflow with schemas', () => {
+  it('are not started with an invalid input', async () => {
+    const { code, stderr } = await runs('start', 'strict', '--input', '{"cents":"many"}', '--run-id', 'strict-1');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: input\.cents: .*; expected { cents: integer, note/),
+    ]);
+    await expect(orchestrator.run('strict-1')).rejects.toMatchObject({ code: 'ERR_RUN_NOT_FOUND' });
+  });
+
+  it('show what they wait for, refuse an invalid event, and get converted values', async () => {
+    await runs('start', 'strict', '--input', '{"cents":5}', '--run-id', 'strict-2');
+    await eventually(async () => (await orchestrator.status('strict-2')) === 'awaiting');
+    expect((await orchestrator.context('strict-2')).order).toEqual({ cents: 5, note: 'none' });
+    expect((await runs('show', 'strict-2')).stdout).toMatch(/waits for {2}approval { by: string, at\?: anything }\n/);
+    expect(jsonOf(await runs('show', 'strict-2', '--json')).expects).toEqual({
+      approval: '{ by: string, at?: anything }',
+    });
+    const wrong = await runs('signal', 'strict-2', 'approval', '--payload', '{"by":5}');
+    expect([wrong.code, wrong.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: payload\.by: .*; expected { by: string, at/),
+    ]);
+    await runs('signal', 'strict-2', 'approval', '--payload', '{"by":"Ada","at":"2026-01-01"}');
+    expect((await orchestrator.waitForCompletion('strict-2')).output).toEqual({ by: 'Ada' });
+    expect((await orchestrator.context('strict-2')).approval).toEqual({ by: 'Ada', at: new Date('2026-01-01') });
   });
 });
 

@@ -93,6 +93,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
       const page = await openAt('/runs/trip-2');
       await page.locator('.node[data-node="answer"][data-status="awaiting"]').waitFor();
       await page.getByRole('button', { name: 'Signal…' }).click();
+      await page.getByText('{ by?: string }').waitFor();
       await page.getByLabel('Payload').fill('{ "by": ');
       await page.getByText('No JSON').waitFor();
       expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { redactorOf } from '../../src/dashboard/redaction/index.js';
 import { errorView, maybeView, valueView } from '../../src/dashboard/redaction/views.js';
+import fc from '../properties.js';
 
 const redactor = redactorOf();
 const shown = (value: unknown, limit?: number) => valueView(value, redactor, limit).text;

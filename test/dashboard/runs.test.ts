@@ -1,6 +1,7 @@
 import { DistributedWorker, EngineError, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import {
   type EventsPage,
   type NodeView,
@@ -313,6 +314,26 @@ describe('a run', () => {
     expect(statusesOf(over)).toEqual({ ...expected, ...ends });
     expect(over.awaiting).toEqual([]);
     gate.resolve();
+  });
+
+  it('shows what events expect, and refuses what they do not', async () => {
+    const events = { approved: z.object({ by: z.string(), notes: z.array(z.string()).optional() }) };
+    const flow = new Flow('f', { events }).wait('ask', { event: 'approved' });
+    const { orchestrator } = await fleetOf(flow as Flow);
+    const { get, post } = dashboardOf({ distributed: orchestrator });
+    const runId = await orchestrator.startRun();
+    const address = `/api/runs/${runId}`;
+    await eventually(async () => (await get<RunDetail>(address)).awaiting.length > 0);
+    expect((await get<RunDetail>(address)).expects).toEqual({ approved: '{ by: string, notes?: string[] }' });
+    const refused = await post(`${address}/signal`, { event: 'approved', payload: { by: 5 } });
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      { error: { code: 'invalid', message: expect.stringMatching(/^payload\.by: /) } },
+    ]);
+    expect(await orchestrator.status(runId)).toBe('awaiting');
+    expect((await post(`${address}/signal`, { event: 'approved', payload: { by: 'Ada' } })).status).toBe(200);
+    await orchestrator.waitForCompletion(runId, { signal: signal() });
+    expect((await get<RunDetail>(address)).expects).toBeUndefined();
   });
 
   it('shows how long nodes have waited', async () => {

@@ -332,4 +332,29 @@ describe('an internal error', () => {
     const silent = dashboardOf({ distributed: orchestrator });
     expect((await silent.fetch('/api/runs')).status).toBe(500);
   });
+
+  it('is also an error of something else with a code of this package', async () => {
+    const told: unknown[] = [];
+    const orchestrator = distributed();
+    const fault = Object.assign(new Error('at /home/me'), { code: 'ERR_ENGINE' });
+    orchestrator.listRuns = () => Promise.reject(fault);
+    const { fetch } = dashboardOf({ distributed: orchestrator, onError: (error) => void told.push(error) });
+    expect((await fetch('/api/runs')).status).toBe(500);
+    expect(told).toEqual([fault]);
+  });
+});
+
+describe('an error of the engine', () => {
+  it('is answered with 503, also if it comes from another copy of this package', async () => {
+    const orchestrator = distributed();
+    class OtherEngineError extends Error {
+      readonly code = 'ERR_ENGINE';
+    }
+    Object.defineProperty(OtherEngineError.prototype, Symbol.for('orchestrator.error'), { value: true });
+    orchestrator.listRuns = () => Promise.reject(new OtherEngineError('redis does not answer'));
+    const { fetch } = dashboardOf({ distributed: orchestrator });
+    const response = await fetch('/api/runs');
+    expect(response.status).toBe(503);
+    expect(await response.json()).toEqual({ error: { code: 'unavailable', message: 'redis does not answer' } });
+  });
 });

@@ -2,8 +2,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { FileCheckpointStore, FlowRuntime, type WorkflowResult } from 'orchestrator/flow';
+import { FileCheckpointStore, FlowRuntime, TooLateError, type WorkflowResult } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Approvals, approvalTimeout, approveTwice } from '../../examples/demo-flow/approval.js';
 import { booksAtOnce, HttpError, priceList, type Shelf } from '../../examples/demo-flow/flow.js';
 import { describeGraph } from '../../examples/demo-flow/report.js';
 import {
@@ -234,5 +235,47 @@ describe('the demo of flows, killed half-way', () => {
     expect(again.status).toBe('completed');
     expect(again.output).toEqual(expectedOutput);
     expect(server.exchanges).toHaveLength(requests);
+  });
+});
+
+describe('the demo of flows, with an approval that expires', () => {
+  const log: string[] = [];
+  let directory: string;
+  let server: BookServer;
+  let approvals: Approvals;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'flow-demo-'));
+    server = await startBookServer();
+    approvals = await approveTwice(server, directory, (line) => log.push(stripVTControlCharacters(line)));
+  }, 60_000);
+
+  afterAll(async () => {
+    await server.stop();
+    await rm(directory, { recursive: true });
+  });
+
+  it('orders what is approved in time', () => {
+    const { status, output, skipped } = approvals.approved;
+    expect({ status, output, skipped }).toEqual({ status: 'completed', output: { number: 1 }, skipped: ['defer'] });
+    expect(server.posted.orders).toEqual([{ title: 'Volume 57', copies: 20 }]);
+  });
+
+  it('puts off what nobody has approved in time', () => {
+    const { status, output, skipped, awaiting } = approvals.expired;
+    expect({ status, output, skipped, awaiting }).toEqual({
+      status: 'completed',
+      output: 'Volume 57 is put off until spring',
+      skipped: ['order'],
+      awaiting: [],
+    });
+    expect(log).toContain(`  ■ the second order waits for ${approvalTimeout} ms; nobody approves it`);
+    expect(linesAbout(log, 'defer begins')).toHaveLength(1);
+    expect(linesAbout(log, 'order begins')).toHaveLength(1);
+  });
+
+  it('refuses the approval that comes too late', () => {
+    expect(approvals.refusal).toBeInstanceOf(TooLateError);
+    expect(approvals.refusal).toMatchObject({ runId: 'second', event: 'approved', expiredAt: expect.any(Number) });
   });
 });

@@ -74,7 +74,7 @@ describe('an orchestrator', () => {
     [
       'no engine',
       {},
-      'engine must be an engine: memory(), pglite(directory), postgres(url) or redis(url), got undefined',
+      'engine must be an engine: memory(), pglite(directory), postgres(url), redis(url) or shards(engines), got undefined',
     ],
     ['an engine of another kind', { engine: {} }, 'engine must be an engine'],
     [

@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import { type Engine, memory, pglite, postgres, redis } from 'orchestrator/distributed';
+import { type Engine, memory, pglite, postgres, redis, shards } from 'orchestrator/distributed';
 import { type ConformanceOptions, conformanceOf } from 'orchestrator/distributed/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { patient } from './faults/fixtures/engines.js';
@@ -17,6 +17,7 @@ interface Tested extends ConformanceOptions {
 /** The engines under test. Add a row for a new engine. */
 const engines: readonly Tested[] = [
   { name: 'memory()', describe, create: async () => memory() },
+  { name: 'shards([memory(), …])', describe, create: async () => shards([memory(), memory(), memory()]) },
   { name: 'redis(url)', describe: describeWithRedis, ...onRedis() },
   { name: 'redis(cluster)', describe: describeWithRedis, ...onCluster() },
   { name: 'postgres(url)', describe: describeWithPostgres, ...onPostgres() },

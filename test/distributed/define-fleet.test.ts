@@ -71,7 +71,7 @@ describe('a fleet', () => {
   });
 
   it.each([
-    ['what the fleet has said', { engine }, 'engine is unknown, expected concurrency, id, lockDuration'],
+    ['what the fleet has said', { engine }, 'engine is unknown, expected concurrency, nodesPerJob, id, lockDuration'],
     ['too little concurrency', { concurrency: 0 }, 'concurrency must be a whole number of at least 1, got 0'],
     ['what is no object', 5, 'options must be an object, got 5'],
   ])('refuses to make a worker of %s', (_name, options, message) => {

@@ -40,7 +40,7 @@ describe('a flow on the fleet', () => {
     const month = 30 * 86_400_000;
     const { engine, orchestrator } = await fleetOf(flow);
     const executor = new DistributedExecutor(engine);
-    await flow.run({}, { executor, runId: 'month', input: 3, timeout: month });
+    await flow.run({}, { executor, id: 'month', input: 3, timeout: month });
     const { startAt, deadline = 0 } = await orchestrator.run('month');
     expect(deadline - startAt).toBe(month);
     expect(await rejection(flow.run({}, { executor, timeout: -1 }))).toMatchObject({ code: 'ERR_VALIDATION' });
@@ -103,7 +103,7 @@ describe('a flow on the fleet', () => {
   it('is cancelled and starts nothing if the signal has already aborted, as in process', async () => {
     const { engine, orchestrator } = await fleetOf(flow);
     const signal = AbortSignal.abort(new Error('early'));
-    const options = { runId: 'r', input: 3, signal };
+    const options = { id: 'r', input: 3, signal };
     const here = await flow.run({ given: 1 }, options);
     const there = await flow.run({ given: 1 }, { ...options, executor: new DistributedExecutor(engine) });
     const shape = ({ runId, status, reason, context, completed, unreached }: typeof here) => ({

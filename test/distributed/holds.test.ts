@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Engine, type EngineOptions, pglite, postgres, redis } from 'orchestrator/distributed';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Leases } from '../../src/distributed/engines/leases.js';
-import { thisPlace } from '../../src/distributed/engines/place.js';
+import { thisPlace } from '../../src/shared/place.js';
 import { describeWith } from '../needs/describe-with.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';

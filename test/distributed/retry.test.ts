@@ -340,3 +340,32 @@ describe('fallbacks', () => {
     expect((errors.at(-1)?.error as Error | undefined)?.name).toBe(TimeoutError.name);
   });
 });
+
+it('a run that is retried executes the failed nodes in its sub-flows again, and no other run does', async () => {
+  let isDown = true;
+  const executed: string[] = [];
+  const node = (_input: unknown, { nodeId }: NodeArgs) => {
+    executed.push(nodeId);
+    if (isDown && nodeId === 'deep') throw new Error('down');
+    return nodeId;
+  };
+  const inmost = new Flow('inmost').node('deep', node).node('calm', node);
+  const inner = new Flow('inner')
+    .node('in', inmost as never)
+    .wait('w')
+    .node('a', node)
+    .edge('w', 'a');
+  const flow = new Flow('outer').node('sub', inner as never);
+  const { orchestrator } = await fleetOf(flow as never);
+  const runId = await orchestrator.startRun({});
+  const ends = (status: string) =>
+    expect.poll(() => orchestrator.status(runId), { interval: 5, timeout: 30_000 }).toBe(status);
+  await ends('awaiting');
+  await orchestrator.signal(runId, 'w', 1);
+  await ends('failed');
+  expect(executed.toSorted()).toEqual(['a', 'calm', 'deep']);
+  isDown = false;
+  await orchestrator.retry(runId);
+  await ends('completed');
+  expect(executed.slice(3)).toEqual(['deep']);
+});

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { type Engine, memory, pglite, postgres, redis } from 'orchestrator/distributed';
 import type { CheckpointStore } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, it } from 'vitest';
@@ -6,6 +5,7 @@ import { planFrom, planOf, troubles } from '../../src/distributed/testing/troubl
 import { expectLog, mayLoseFallback, sceneOf, troubledCases } from '../flow/troubled-flows.js';
 import { expectSameEnd, type Place, untilDone } from '../flow/troubled-runs.js';
 import { everything } from '../flow/troubled-scenes.js';
+import fc from '../properties.js';
 import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, startRedis } from './servers/redis.js';

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import {
   CheckpointError,
   type Context,
@@ -11,6 +10,7 @@ import {
   type WorkflowResult,
 } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
+import fc from '../properties.js';
 import { cases } from './random-graphs.js';
 import { built } from './scripted-flow.js';
 

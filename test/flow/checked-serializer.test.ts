@@ -1,7 +1,7 @@
 import { Flow, FlowRuntime, MemoryCheckpointStore, SerializationError, type Serializer } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { checked } from '../../src/flow/run/checked-serializer.js';
-import { DefaultSerializer } from '../../src/flow/run/serializer.js';
+import { DefaultSerializer } from '../../src/shared/serializer.js';
 import { isClean } from '../../src/shared/text.js';
 
 /** A serializer that returns texts unchanged. */

@@ -21,6 +21,7 @@ import {
 } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seal, unseal } from '../../src/flow/checkpoint/seal.js';
+import { compiledSource } from '../programs/compiled.js';
 import { deferred, rejection } from '../support.js';
 import { over } from './checkpoint/over.js';
 
@@ -327,15 +328,14 @@ interface Ended {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const source = new URL('../../src/flow/index.ts', import.meta.url).href;
 
 let programs = 0;
 
 /** Runs a program in a child process. */
 async function inChild(program: string, args: readonly unknown[], shell?: string): Promise<Ended> {
-  const path = join(directory, `program-${++programs}.mts`);
-  await writeFile(path, program.replace('orchestrator/flow', source));
-  const command = [process.execPath, '--import', 'tsx', path, ...args.map(String)];
+  const path = join(directory, `program-${++programs}.mjs`);
+  await writeFile(path, program.replace('orchestrator/flow', compiledSource('flow')));
+  const command = [process.execPath, path, ...args.map(String)];
   const child =
     shell === undefined
       ? spawn(command[0] as string, command.slice(1), { cwd: root })

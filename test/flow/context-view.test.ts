@@ -1,8 +1,8 @@
 import { DefaultSerializer, SerializationError } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import type { Source } from '../../src/flow/run/changes.js';
-import { Codec } from '../../src/flow/run/codec.js';
 import { ContextView } from '../../src/flow/run/context-view.js';
+import { Codec } from '../../src/shared/codec.js';
 
 const codec = new Codec(new DefaultSerializer());
 

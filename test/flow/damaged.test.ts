@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import {
   CheckpointError,
   type Context,
@@ -10,6 +9,7 @@ import {
 } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { unseal } from '../../src/flow/checkpoint/seal.js';
+import fc from '../properties.js';
 
 /*
  * Checkpoints that differ from what was written. Whatever they contain, the run either continues correctly or is

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { amountOf } from '../needs/amount.js';
+import fc from '../properties.js';
 import { counted } from './compare.js';
 import { at, DatabaseState, type Misery, type Misfortune, Stage, type Story, workedOff } from './dying-workers.js';
 import { type Execution, type ModelResult, modelRun, type Step } from './model.js';
@@ -50,6 +50,64 @@ const graphs: Record<string, Case> = {
   'branches that are all skipped': graph(
     { a: [{ action: 'z' }], b: [], c: [], d: [], e: [], f: [] },
     'a>b:x a>c:y b>d c>d d>e a>f:z',
+  ),
+  'a clean-up and an alarm behind a failure': graph(
+    {
+      a: [],
+      b: [bad],
+      c: [],
+      d: { joinStrategy: 'settled' },
+      e: { joinStrategy: 'failed' },
+      f: { joinStrategy: 'allCompleted' },
+      g: { joinStrategy: 'settled' },
+    },
+    'a>b b>c a>d c>d c>e a>f b>f f>g',
+  ),
+  'a clean-up and an alarm where nothing fails': graph(
+    { a: [{ action: 'x' }], b: [], c: [], d: { joinStrategy: 'settled' }, e: { joinStrategy: 'failed' }, f: [] },
+    'a>b:x a>c:y b>d c>d b>e c>e e>f',
+  ),
+  'a join of nodes that are all to complete': graph(
+    { a: [{ action: 'x' }], b: [], c: [], d: { joinStrategy: 'allCompleted' }, e: { joinStrategy: 'allCompleted' } },
+    'a>b:x a>c:y b>d c>d a>e:x b>e',
+  ),
+  'a failure in a loop': graph(
+    {
+      s: [],
+      a: [],
+      b: [{}, bad],
+      c: [],
+      d: { joinStrategy: 'settled', does: [again, again] },
+      e: { joinStrategy: 'settled' },
+      f: { joinStrategy: 'failed' },
+    },
+    's>a a>b a>c b>d c>d d>a:again c>e?out b>f d>f?out',
+  ),
+  'a failure around a loop that has ended': graph(
+    { o: [], i: [again, {}], x: [bad], e: { joinStrategy: 'settled' }, f: { joinStrategy: 'failed' } },
+    'o>i i>i:again i>e?out o>x x>o:again i>f?out',
+  ),
+  'a failure around a loop whose exit leads to an alarm around it': graph(
+    { o: [{ holds: ['in'] }], x: [bad], i: [], a: [], f: { joinStrategy: 'failed' } },
+    'o>x o>i?in i>a:in a>i a>f x>o:again f>o:again',
+  ),
+  'a fallback that a failure keeps from being needed': graph(
+    { a: [bad], b: { fallback: 'f' }, f: [], e: { joinStrategy: 'settled' }, g: { joinStrategy: 'failed' } },
+    'a>b f>e b>g',
+  ),
+  'a fallback that fails before a clean-up': graph(
+    {
+      a: [],
+      b: { fallback: 'f', does: [bad] },
+      f: [bad],
+      e: { joinStrategy: 'settled' },
+      g: { joinStrategy: 'failed' },
+    },
+    'a>b b>e b>g f>e',
+  ),
+  'a fallback in vain before an alarm': graph(
+    { a: [], b: { fallback: 'f', does: [bad] }, f: [{ action: 'y' }], c: [], e: { joinStrategy: 'failed' } },
+    'a>b b>c:x c>e',
   ),
   'a condition': graph({ a: [{ holds: ['yes'] }], b: [], c: [], d: [] }, 'a>b?yes a>c?no b>d c>d'),
   'a condition that cannot be evaluated': graph({ a: [{ broken: ['yes'] }], b: [], c: [] }, 'a>b?yes a>c'),
@@ -130,7 +188,8 @@ const graphs: Record<string, Case> = {
 };
 
 /** Inputs that depend on the order of arrival are not compared. */
-const hasRaces = ({ graph: { nodes } }: Case) => nodes.some(({ joinStrategy }) => joinStrategy === 'any');
+const hasRaces = ({ graph: { nodes } }: Case) =>
+  nodes.some(({ joinStrategy }) => joinStrategy === 'any' || joinStrategy === 'failed');
 
 type Seen = Map<Execution, unknown>;
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { EventDrivenOrchestrator, MemoryCoordinationStore } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
+import fc from '../properties.js';
 import { counted, expectOrder } from './compare.js';
 import { modelRun } from './model.js';
 import { cases, scriptOf } from './random-graphs.js';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { Flow, Node, type NodeArgs, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
+import fc from '../properties.js';
 import { everyWay, type Trial } from './every-way.js';
 import { cases } from './random-graphs.js';
 import { built, paces } from './scripted-flow.js';
@@ -291,6 +291,28 @@ const trials: Readonly<Record<string, Trial>> = {
           .node('a', (_, { visit }) => withAction('again', visit))
           .edge('a', 'a', { action: 'again' }),
       ),
+  },
+  'a wait and a sleep that are visited too often': {
+    build: () =>
+      loose(
+        new Flow('f')
+          .node('start', () => undefined)
+          .node('a', (_, { visit }) => visit)
+          .wait('w', { maxVisits: 2 })
+          .node('b', (_, { visit }) => visit)
+          .sleep('s', { duration: 60_000, maxVisits: 1 })
+          .edge('start', 'a')
+          .edge('start', 'b')
+          .edge('a', 'w')
+          .edge('w', 'a', { condition: 'true' })
+          .edge('b', 's')
+          .edge('s', 'b', { condition: 'true' }),
+      ),
+    events: [
+      ['w', 1],
+      ['s', 1],
+      ['w', 2],
+    ],
   },
   'errors that are none': {
     build: () =>

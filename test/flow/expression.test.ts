@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { type Evaluator, ExpressionError, Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { CelEvaluator } from '../../src/flow/execution/expression.js';
+import fc from '../properties.js';
 import { rejection } from '../support.js';
 
 const evaluator = new CelEvaluator();

@@ -231,7 +231,10 @@ describe('a transform', () => {
       expect.objectContaining({
         faults: [
           { nodeId: 'b', message: 'edges[0].transform must be left out: "b" has inputs of its own' },
-          { nodeId: 'w', message: 'edges[1].transform must be left out: "w" is a wait, which ignores its input' },
+          {
+            nodeId: 'w',
+            message: 'edges[1].transform must be left out: "w" is a wait without a timeout, which ignores its input',
+          },
         ],
       }),
     );

@@ -5,6 +5,7 @@ import {
   type TaskBeginEvent,
   type TaskCompletionEvent,
   type TaskRetryEvent,
+  ValidationError,
 } from 'orchestrator';
 import { Flow, FlowRuntime, Node, NodeError, WorkflowError, type WorkflowResult, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
@@ -57,9 +58,30 @@ describe('a node that is an action', () => {
     expect(calls).toBe(2);
   });
 
+  it.each([true, 'run', 60_000] as const)(
+    'does not share calls of an action of another orchestrator (%s)',
+    async (share) => {
+      let calls = 0;
+      const count = new Orchestrator().action('count', (_: unknown) => ++calls, { share });
+      const keyed = new Orchestrator().action('keyed', (_: unknown) => ++calls, {
+        share: { ttl: 60_000, key: () => 1 },
+      });
+      const flow = new Flow('f').node('a', count).node('b', keyed).edge('a', 'b');
+      expect((await flow.run({})).output).toBe(2);
+      expect((await flow.run({})).output).toBe(4);
+    },
+  );
+
   it('refuses options that belong to an action', () => {
-    for (const options of [{ fallbackOn: () => true }, { share: true }, { fallback: () => 1 }] as object[]) {
-      expect(() => new Flow('f').node('a', () => 1, options)).toThrow(/unknown|fallback must be a non-empty string/);
+    const refused = 'is not an option of a node: give the node an action that has it';
+    const cases: [object, string][] = [
+      [{ fallbackOn: () => true }, `fallbackOn ${refused}`],
+      [{ share: 'run' }, `share ${refused}`],
+      [{ fallback: () => 1 }, 'fallback must be a non-empty string, got Function'],
+    ];
+    for (const [options, message] of cases) {
+      expect(() => new Flow('f').node('a', () => 1, options)).toThrow(new ValidationError(message));
+      expect(() => new Flow('f').batch('a', () => 1, options)).toThrow(new ValidationError(message));
     }
   });
 

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { FileCheckpointStore } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compiled } from '../programs/compiled.js';
 import { marksIn, runId } from './scene.js';
 import { everything } from './troubled-scenes.js';
 
@@ -15,21 +15,10 @@ import { everything } from './troubled-scenes.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let directory: string;
-let program: string;
+const program = compiled(new URL('fixtures/killed.ts', import.meta.url));
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'killed-runs-'));
-  program = join(directory, 'program.mjs');
-  // A single file, because loading takes most of a program's time.
-  await build({
-    entryPoints: [fileURLToPath(new URL('fixtures/killed.ts', import.meta.url))],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    alias: { 'orchestrator/flow': join(root, 'src/flow/index.ts') },
-    logLevel: 'silent',
-  });
 });
 
 afterAll(async () => {

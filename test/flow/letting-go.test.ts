@@ -200,6 +200,29 @@ describe('a join of any that has started', () => {
     expect(result).toMatchObject({ status: 'completed', skipped: ['a', 'b', 'both'] });
   });
 
+  it('lets go of waits that lead to it through one node, however late each begins', async () => {
+    const result = await everyWay(
+      () =>
+        new Flow('together')
+          .node('fast', () => 'fast')
+          .wait('a')
+          .node('behind', () => 'behind')
+          .node('long', async () => {
+            for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+          })
+          .wait('b')
+          .node('both', () => 'both')
+          .node('join', () => 'joined', { joinStrategy: 'any' })
+          .edge('fast', 'join')
+          .edge('a', 'behind')
+          .edge('behind', 'both')
+          .edge('long', 'b')
+          .edge('b', 'both')
+          .edge('both', 'join') as unknown as Flow,
+    );
+    expect(result).toMatchObject({ status: 'completed', skipped: ['a', 'behind', 'b', 'both'], output: 'joined' });
+  });
+
   it('keeps a wait that also leads elsewhere', async () => {
     const build = () =>
       new Flow('needed')

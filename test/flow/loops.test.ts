@@ -160,6 +160,26 @@ describe('a loop', () => {
     expect({ status, skipped }).toEqual({ status: 'completed', skipped: ['y'] });
   });
 
+  it.each([
+    ['a header that a later iteration has run', 'y', 'x'],
+    ['a header that no iteration has run', 'x', { side: 'side', x: 'x' }],
+  ])('has the same output after its run was saved, with an edge to %s', async (_, target, output) => {
+    const flow = new Flow('two entries')
+      .node('start', () => 'start')
+      .node('side', () => 'side')
+      .node('x', (_input, { visit }) => (visit === 1 ? withAction(target, 'x') : 'x'))
+      .node('y', () => withAction('x', 'y'), { joinStrategy: 'failed' })
+      .edge('start', 'x')
+      .edge('start', 'side')
+      .edge('side', 'y')
+      .edge('x', 'x', { action: 'x' })
+      .edge('x', 'y', { action: 'y' })
+      .edge('y', 'x', { action: 'x' });
+    const ended = await flow.run();
+    expect(ended).toMatchObject({ status: 'completed', skipped: ['y'], output });
+    expect(await flow.resume(ended.snapshot)).toMatchObject({ status: 'completed', skipped: ['y'], output });
+  });
+
   it('after another begins when the first has ended', async () => {
     const log: string[] = [];
     const turn = (_: unknown, { nodeId, visit }: NodeArgs) => {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
 import { DefaultSerializer } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
-import { Codec } from '../../src/flow/run/codec.js';
 import { merged, mergeInto } from '../../src/flow/run/merge.js';
+import { Codec } from '../../src/shared/codec.js';
+import fc from '../properties.js';
 
 const values = fc.jsonValue({ maxDepth: 3 });
 const numRuns = 500;

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { Flow, type NodeArgs, toMermaid, type WorkflowResult, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
+import fc from '../properties.js';
 
 /** The parts of a drawing: the shape of each node by its text, the arrows, and the nodes of each class. */
 function read(drawing: string) {

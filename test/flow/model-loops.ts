@@ -1,3 +1,5 @@
+import type { JoinStrategy } from 'orchestrator/flow';
+
 /*
  * The loops of a graph, by the definition: strongly connected parts, their headers, and what remains strongly
  * connected without the edges that lead back to the headers. Slow and plain on purpose.
@@ -6,11 +8,21 @@
  * it stands in for, whether it leads back or not: it may be needed in each turn.
  */
 
+/**
+ * The kind of a node that waits: for an event, with a timeout until the event (`answered`) or until the timeout
+ * (`expiring`), or for a time (`sleep`).
+ */
+export type WaitKind = 'wait' | 'answered' | 'expiring' | 'sleep';
+
 export interface ModelNode {
   readonly id: string;
-  readonly joinStrategy?: 'all' | 'any';
+  /** Default: the node does not wait. */
+  readonly waits?: WaitKind;
+  readonly joinStrategy?: JoinStrategy;
   readonly fallback?: string;
   readonly maxVisits?: number;
+  /** If true, a fleet need not commit the end of the node before the next node begins. Default: false. */
+  readonly repeatable?: true;
 }
 
 export interface ModelEdge {

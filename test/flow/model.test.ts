@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import fc from '../properties.js';
 import { everyWay } from './every-way.js';
 import { type Execution, modelRun, type Step } from './model.js';
 import { flattened, loopsOf, type ModelGraph } from './model-loops.js';

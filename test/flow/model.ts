@@ -1,4 +1,12 @@
-import { fallbacksOf, flattened, type Loop, loopsOf, type ModelEdge, type ModelGraph } from './model-loops.js';
+import {
+  fallbacksOf,
+  flattened,
+  type Loop,
+  loopsOf,
+  type ModelEdge,
+  type ModelGraph,
+  type ModelNode,
+} from './model-loops.js';
 
 /*
  * A model of the runs of a flow. It follows the rules literally, without regard to speed.
@@ -7,6 +15,9 @@ import { fallbacksOf, flattened, type Loop, loopsOf, type ModelEdge, type ModelG
  * fallback is in need until the fallback has completed or failed. An arc (all edges from one node to another) is
  * undecided until it is taken or not taken. Everything that is ready is executed as one batch; then the rules are
  * applied until nothing changes.
+ *
+ * After a failure, some arcs are never decided. Such an arc is lost: its source has failed, cannot become ready because
+ * of lost arcs, or has ended in a loop whose turn cannot end.
  */
 
 /** The behaviour of a node at one visit. */
@@ -46,7 +57,7 @@ export function modelRun(graph: ModelGraph, script: Script, choose: Choose = (re
   return new ModelRun(graph, script).toEnd(choose);
 }
 
-type Status = 'waiting' | 'ready' | 'completed' | 'skipped' | 'in need' | 'failed';
+type Status = 'waiting' | 'ready' | 'awaiting' | 'completed' | 'skipped' | 'in need' | 'failed' | 'lost';
 
 interface NodeState {
   status: Status;
@@ -74,6 +85,8 @@ class ModelRun {
   readonly #order = new Map<Execution, Execution[][]>();
   readonly #batches: Execution[][] = [];
   readonly #lost = new Set<Execution>();
+  /** The nodes that have become ready at the first lost arc. Any lost arc may have been the first. */
+  readonly #alarms: { readonly id: string; readonly causes: Execution[][] }[] = [];
 
   constructor(
     readonly graph: ModelGraph,
@@ -87,13 +100,21 @@ class ModelRun {
   toEnd(choose: Choose): ModelResult {
     for (const id of starts(this.graph)) this.#ready(id, []);
     this.#settle();
-    for (let ready = this.#with('ready'); ready.length > 0; ready = this.#with('ready')) {
-      const outcomes = choose(ready).map((id) => ({ id, step: this.#execute(id) }));
-      this.#batches.push(outcomes.flatMap(({ id, step }) => (step ? this.#state(id).after : [])));
-      for (const { id, step } of outcomes) this.#finish(id, step);
+    for (;;) {
+      for (let ready = this.#with('ready'); ready.length > 0; ready = this.#with('ready')) {
+        const outcomes = choose(ready).map((id) => ({ id, step: this.#execute(id) }));
+        this.#batches.push(outcomes.flatMap(({ id, step }) => (step ? this.#state(id).after : [])));
+        for (const { id, step } of outcomes) {
+          if (step && this.#node(id)?.waits) this.#await(id, step);
+          else this.#finish(id, step);
+        }
+        this.#settle();
+      }
+      const awaiting = this.#with('awaiting');
+      if (awaiting.length === 0) return this.#result();
+      for (const id of awaiting) this.#endWait(id);
       this.#settle();
     }
-    return this.#result();
   }
 
   // The rules
@@ -108,6 +129,23 @@ class ModelRun {
     this.#order.set(execution, this.#state(id).causes);
     this.#state(id).after = [execution];
     return this.script(id, visit);
+  }
+
+  #await(id: string, step: Step): void {
+    this.#state(id).step = step;
+    this.#state(id).status = 'awaiting';
+  }
+
+  /** Ends a wait: with its event, or if it expires, with the action of an expiry, without which it fails. */
+  #endWait(id: string): void {
+    const { step = {} } = this.#state(id);
+    if (this.#node(id)?.waits !== 'expiring') this.#finish(id, step);
+    else if (this.#isFollowedInTime(id)) this.#finish(id, { ...step, action: 'timeout' });
+    else this.#fail(id);
+  }
+
+  #isFollowedInTime(id: string): boolean {
+    return this.graph.edges.some(({ source, action }) => source === id && action === 'timeout');
   }
 
   #finish(id: string, step: Step | undefined): void {
@@ -158,7 +196,7 @@ class ModelRun {
   }
 
   #settle(): void {
-    while (this.#ids.some((id) => this.#advance(id)) || this.#loops.some((loop) => this.#turn(loop)));
+    while (this.#ids.some((id) => this.#advance(id)) || this.#loops.some((loop) => this.#turn(loop)) || this.#letGo());
   }
 
   /** Changes the status of a node if a rule applies. */
@@ -170,16 +208,66 @@ class ModelRun {
   }
 
   #join(id: string): boolean {
-    const decisions = this.#joined(id).map((source) => this.#decisions.get(arcOf(source, id)));
-    const decided = decisions.filter((decision) => decision !== undefined);
-    const taken = decided.some((decision) => decision.taken);
-    const all = decisions.length > 0 && decided.length === decisions.length;
+    const sources = this.#joined(id);
+    if (sources.length === 0) return false;
+    const decided = sources.flatMap((source) => this.#decisions.get(arcOf(source, id)) ?? []);
+    const lost = sources.filter((source) => this.#isLost(source, id));
+    const open = sources.length - decided.length - lost.length;
+    const taken = decided.filter((decision) => decision.taken).length;
     const after = decided.flatMap((decision) => decision.after);
-    if (all && !taken) this.#skip(id, after);
-    else if (taken && this.#node(id)?.joinStrategy === 'any') this.#state(id).status = 'ready';
-    else if (all) this.#ready(id, after);
-    else return false;
-    return true;
+    switch (this.#node(id)?.joinStrategy) {
+      case 'any':
+        if (taken > 0) this.#state(id).status = 'ready';
+        else if (open > 0) return false;
+        else if (lost.length > 0) this.#end(id, 'lost', []);
+        else this.#skip(id, after);
+        return true;
+      case 'failed':
+        if (lost.length > 0) this.#alarm(id);
+        else if (open > 0) return false;
+        else this.#skip(id, after);
+        return true;
+      case 'settled': {
+        if (open > 0) return false;
+        const ended = lost.flatMap((source) => this.#endOf(source));
+        if (taken > 0 || lost.length > 0) this.#ready(id, [...after, ...ended]);
+        else this.#skip(id, after);
+        return true;
+      }
+      case 'allCompleted':
+        if (lost.length > 0) this.#end(id, 'lost', []);
+        else if (open > 0) return false;
+        else if (taken === sources.length) this.#ready(id, after);
+        else this.#skip(id, after);
+        return true;
+      default:
+        if (lost.length > 0) this.#end(id, 'lost', []);
+        else if (open > 0) return false;
+        else if (taken > 0) this.#ready(id, after);
+        else this.#skip(id, after);
+        return true;
+    }
+  }
+
+  #alarm(id: string): void {
+    this.#alarms.push({ id, causes: this.#state(id).causes });
+    this.#state(id).status = 'ready';
+  }
+
+  /** Returns true if the arc is undecided, and a failure keeps it from being decided. */
+  #isLost(source: string, target: string): boolean {
+    if (this.#decisions.has(arcOf(source, target))) return false;
+    const { status } = this.#state(source);
+    if (status === 'failed' || status === 'lost') return true;
+    if (status !== 'completed' && status !== 'skipped') return false;
+    const loop = this.#leaves(source, target).find((left) => !this.#ended.has(left));
+    return [...(loop?.members ?? [])].some((id) => ['failed', 'lost'].includes(this.#state(id).status));
+  }
+
+  /** The executions after which the arcs of a failed node are lost. Those of other lost arcs are not known. */
+  #endOf(source: string): Execution[] {
+    const { status, after } = this.#state(source);
+    return status === 'failed' ? after : [];
   }
 
   /** Makes a fallback ready if a node needs it, or skips it if no node can need it any more. */
@@ -191,6 +279,8 @@ class ModelRun {
         fallback,
         owners.flatMap(({ after }) => after),
       );
+    } else if (owners.every((owner) => hasEndedWell(owner) || ['failed', 'lost'].includes(owner.status))) {
+      this.#end(fallback, 'lost', []);
     } else return false;
     return true;
   }
@@ -239,7 +329,109 @@ class ModelRun {
     }
   }
 
+  /**
+   * Skips the waits that can change nothing, with the nodes that wait for them alone: all that they lead to is each
+   * other, and joins of `any` that have started. What an aside still needs is kept: a `settled` one the end of a node, a
+   * `failed` one a node that may fail.
+   */
+  #letGo(): boolean {
+    const held = this.#held();
+    const kept = new Set<string>();
+    const failing = this.#failingAmong(held);
+    const isKept = (id: string) =>
+      this.#open(id).some(
+        (target) => (this.#isAside(target) && this.#mayRunBehind(id, target, failing)) || kept.has(target),
+      );
+    for (let more = true; more; ) {
+      more = false;
+      for (const id of held) if (!kept.has(id) && isKept(id)) more = kept.add(id) !== undefined;
+    }
+    const free = [...held].filter((id) => !kept.has(id));
+    for (const id of free) this.#skip(id, []);
+    return free.length > 0;
+  }
+
+  /** The nodes that are waited for by each other and by joins of `any` that have started, and by nothing else. */
+  #held(): Set<string> {
+    const held = new Set(this.#ids.filter((id) => this.#isPending(id) || this.#state(id).status === 'awaiting'));
+    const isHeld = (id: string): boolean => {
+      if (this.#fallbacks.has(id) || this.#node(id)?.fallback !== undefined) return false;
+      if (this.#isPending(id) && !this.#waitsOnlyFor(id, held)) return false;
+      if ([...this.#targets(id)].some((target) => this.#leadsBack(id, target))) return false;
+      const failing = this.#failingAmong(held);
+      const targets = this.#open(id).filter((target) => !this.#isAside(target));
+      const runs = targets.filter((target) => this.#isPending(target));
+      if (runs.some((target) => !held.has(target) && !runsAfterFailure(this.#node(target)))) return false;
+      if (runs.some((target) => this.#mayRunBehind(id, target, failing))) return false;
+      return targets.some((target) => held.has(target) || this.#hasGoneOn(target));
+    };
+    for (let gone = [...held].find((id) => !isHeld(id)); gone; gone = [...held].find((id) => !isHeld(id))) {
+      held.delete(gone);
+    }
+    return held;
+  }
+
+  /** Returns true if a node has started or was skipped without waiting for the arcs that are still open. */
+  #hasGoneOn(id: string): boolean {
+    const { status } = this.#state(id);
+    if (this.#isPending(id)) return false;
+    return this.#node(id)?.joinStrategy === 'any' || status === 'skipped';
+  }
+
+  #waitsOnlyFor(id: string, held: ReadonlySet<string>): boolean {
+    if (runsAfterFailure(this.#node(id))) return false;
+    const sources = this.graph.edges.filter(({ target }) => target === id).map(({ source }) => source);
+    const isDecided = (source: string) => this.#decisions.has(arcOf(source, id));
+    if (this.#joined(id).some((source) => this.#decisions.get(arcOf(source, id))?.taken)) return false;
+    return sources.every((source) => isDecided(source) || held.has(source));
+  }
+
+  /** The nodes of a set that may fail, and those that such a failure keeps from running. */
+  #failingAmong(held: ReadonlySet<string>): Set<string> {
+    const failing = new Set([...held].filter((id) => this.#mayFail(id)));
+    for (const id of failing) for (const target of this.#targets(id)) if (held.has(target)) failing.add(target);
+    return failing;
+  }
+
+  #mayFail(id: string): boolean {
+    const { waits } = this.#node(id) ?? {};
+    if (waits === undefined) return true;
+    if (this.graph.edges.some(({ source, condition }) => source === id && condition !== undefined)) return true;
+    if (this.#isPending(id) && this.#loops.some(({ members }) => members.has(id))) return true;
+    return (waits === 'answered' || waits === 'expiring') && !this.#isFollowedInTime(id);
+  }
+
+  /** Returns true if a pending node that runs after a failure may run because of how another node ends. */
+  #mayRunBehind(id: string, target: string, failing: ReadonlySet<string>): boolean {
+    if (!this.#isPending(target)) return false;
+    const { joinStrategy } = this.#node(target) ?? {};
+    return joinStrategy === 'settled' || (joinStrategy === 'failed' && failing.has(id));
+  }
+
+  /**
+   * Clean-up and alarms: nodes that run after a failure and lead to nothing, or only to others of their kind. None of
+   * them leads back to itself.
+   */
+  #isAside(id: string, before: readonly string[] = []): boolean {
+    if (!runsAfterFailure(this.#node(id)) || before.includes(id)) return false;
+    return [...this.#targets(id)].every((target) => this.#isAside(target, [...before, id]));
+  }
+
   // Lookups of the rules
+
+  #isPending(id: string): boolean {
+    const { status } = this.#state(id);
+    return status === 'waiting' || status === 'lost';
+  }
+
+  /** The targets of the arcs of a node that are not decided. */
+  #open(id: string): string[] {
+    return [...this.#targets(id)].filter((target) => !this.#decisions.has(arcOf(id, target)));
+  }
+
+  #leadsBack(source: string, target: string): boolean {
+    return this.#loops.some(({ members, headers }) => members.has(source) && headers.has(target));
+  }
 
   /** The loops that an edge leaves, the innermost first. */
   #leaves(source: string, target: string): Loop[] {
@@ -282,6 +474,10 @@ class ModelRun {
   }
 
   #result(): ModelResult {
+    for (const { id, causes } of this.#alarms) {
+      const lost = this.#joined(id).filter((source) => this.#isLost(source, id));
+      causes.push(...lost.map((source) => this.#endOf(source)));
+    }
     const [completed, skipped, failed] = (['completed', 'skipped', 'failed'] as const).map(
       (status) => new Set(this.#with(status)),
     ) as [Set<string>, Set<string>, Set<string>];
@@ -290,7 +486,8 @@ class ModelRun {
     const status = failed.size > 0 ? 'failed' : open.length > 0 ? 'stalled' : 'completed';
     const executions = this.#executions;
     const [batches, order, lost] = [this.#batches, this.#order, this.#lost];
-    return { status, executions, batches, completed, skipped, failed, unreached: new Set(unreached), order, lost };
+    const ends = { completed, skipped, failed, unreached: new Set(unreached) };
+    return { status, executions, batches, ...ends, order, lost };
   }
 }
 
@@ -306,6 +503,10 @@ export function starts({ nodes, edges }: ModelGraph): string[] {
 export function isStray({ edges }: ModelGraph, id: string, action: string | undefined): boolean {
   const actions = edges.filter(({ source }) => source === id).map((edge) => edge.action);
   return action !== undefined && actions.length > 0 && !actions.includes(undefined) && !actions.includes(action);
+}
+
+function runsAfterFailure(node: ModelNode | undefined): boolean {
+  return node?.joinStrategy === 'settled' || node?.joinStrategy === 'failed';
 }
 
 function arcOf(source: string, target: string): string {

@@ -1,6 +1,15 @@
-import fc from 'fast-check';
+import fc from '../properties.js';
 import { isStray, type Script, type Step, starts } from './model.js';
-import { flattened, loopsOf, type ModelEdge, type ModelGraph, type ModelNode, reach } from './model-loops.js';
+import {
+  fallbacksOf,
+  flattened,
+  loopsOf,
+  type ModelEdge,
+  type ModelGraph,
+  type ModelNode,
+  reach,
+  type WaitKind,
+} from './model-loops.js';
 
 /*
  * Random graphs that are valid, each with a script that ends.
@@ -22,20 +31,27 @@ export interface Shape {
   readonly cycles?: boolean;
   readonly fallbacks?: boolean;
   readonly failures?: boolean;
+  /** If true, some nodes wait. Waits that nothing but a failure can end also need `failures`. */
+  readonly waits?: boolean;
+  /** If true, most nodes are repeatable, and most graphs contain long chains. */
+  readonly repeatable?: boolean;
 }
 
-export function cases({ cycles = false, fallbacks = false, failures = false }: Shape): fc.Arbitrary<Case> {
-  const nodes = fc.array(rawNode({ cycles, fallbacks, failures }), { minLength: 1, maxLength: 12, size: 'max' });
-  const extra = fc.array(rawEdge, { maxLength: 10, size: 'max' });
+export function cases(shape: Shape): fc.Arbitrary<Case> {
+  const { cycles = false, fallbacks = false, failures = false, waits = false, repeatable = false } = shape;
+  const node = rawNode({ cycles, fallbacks, failures, waits, repeatable });
+  const nodes = fc.array(node, { minLength: repeatable ? 5 : 1, maxLength: 12, size: 'max' });
+  const extra = fc.array(rawEdge, { maxLength: repeatable ? 1 : 10, size: 'max' });
   const back = cycles ? fc.array(rawBackEdge, { minLength: 1, maxLength: 6, size: 'max' }) : fc.constant([]);
-  return fc.tuple(nodes, extra, back).map((raw) => toCase(...raw));
+  return fc.tuple(nodes, extra, back).map((raw) => toCase(...raw, failures));
 }
 
 export function scriptOf({ graph, steps }: Case): Script {
   const sources = new Set(graph.edges.filter(({ action }) => action === 'done').map(({ source }) => source));
   const owners = (id: string) => graph.nodes.filter(({ fallback }) => fallback === id).map((node) => node.id);
+  const isWait = (id: string) => graph.nodes.some((node) => node.id === id && node.waits !== undefined);
   // The choice of a fallback also counts for the nodes that it stands in for.
-  const hasEnd = (id: string): boolean => sources.has(id) || owners(id).some(hasEnd);
+  const hasEnd = (id: string): boolean => (sources.has(id) && !isWait(id)) || owners(id).some(hasEnd);
   return (nodeId, visit) => steps[nodeId]?.[visit - 1] ?? (hasEnd(nodeId) ? { action: 'done' } : {});
 }
 
@@ -62,14 +78,20 @@ interface RawStep {
 }
 
 interface RawNode {
-  readonly joinStrategy: 'all' | 'any' | undefined;
+  readonly joinStrategy: ModelNode['joinStrategy'];
   readonly entry: RawEdge | undefined;
   /** The nodes that this node is the fallback of. Empty for a node that is not a fallback. */
   readonly owners: readonly number[];
   readonly maxVisits: number | undefined;
+  readonly waits: WaitKind | undefined;
+  readonly repeatable: boolean;
+  /** If true, the node follows the node before it, in place of the source of `entry`. */
+  readonly isNext: boolean;
   readonly place: number;
   readonly steps: readonly RawStep[];
 }
+
+const waitKinds: readonly WaitKind[] = ['wait', 'answered', 'expiring', 'sleep'];
 
 const index = fc.nat({ max: 11 });
 
@@ -86,14 +108,18 @@ const rawBackEdge: fc.Arbitrary<RawBackEdge> = fc.record({
   kind: fc.constantFrom('again', 'condition', 'unless done'),
 });
 
-function rawNode({ cycles, fallbacks, failures }: Required<Shape>): fc.Arbitrary<RawNode> {
+function rawNode({ cycles, fallbacks, failures, waits, repeatable }: Required<Shape>): fc.Arbitrary<RawNode> {
   const owners = either(fc.constant([]), 4, fc.array(index, { minLength: 1, maxLength: 3 }), 1);
+  const joins = fc.constantFrom(undefined, 'all', 'any', 'any', 'settled', 'failed', 'allCompleted');
   const maxVisits = either(fc.constant(undefined), 9, fc.integer({ min: 1, max: 3 }), 1);
   return fc.record({
-    joinStrategy: fc.constantFrom(undefined, 'all', 'any'),
+    joinStrategy: repeatable ? either(fc.constant(undefined), 3, joins, 1) : joins,
     entry: either(rawEdge, 9, fc.constant(undefined), 1),
     owners: fallbacks ? owners : fc.constant([]),
     maxVisits: cycles && failures ? maxVisits : fc.constant(undefined),
+    waits: waits ? either(fc.constant(undefined), 1, fc.constantFrom(...waitKinds), 1) : fc.constant(undefined),
+    repeatable: repeatable ? either(fc.constant(true), 3, fc.constant(false), 1) : fc.constant(false),
+    isNext: repeatable ? either(fc.constant(true), 9, fc.constant(false), 1) : fc.constant(false),
     place: fc.nat({ max: 99 }),
     steps: fc.array(rawStep({ cycles, failures }), { minLength: 1, maxLength: 3 }),
   });
@@ -118,7 +144,12 @@ function oneIn(times: number): fc.Arbitrary<boolean> {
   return either(fc.constant(false), times - 1, fc.constant(true), 1);
 }
 
-function toCase(raw: readonly RawNode[], extra: readonly RawEdge[], back: readonly RawBackEdge[]): Case {
+function toCase(
+  raw: readonly RawNode[],
+  extra: readonly RawEdge[],
+  back: readonly RawBackEdge[],
+  mayFail: boolean,
+): Case {
   const fallbacks = fallbackChoices(raw);
   const edges = withEntries(
     edgesOf(raw, extra, back, new Set(fallbacks.values())),
@@ -132,7 +163,8 @@ function toCase(raw: readonly RawNode[], extra: readonly RawEdge[], back: readon
   const nodes = raw.map((node, at) => modelNode(node, at, fallbacks));
   const places = new Map(raw.map(({ place }, at) => [nameOf(at), place]));
   const shuffled = nodes.toSorted((one, other) => (places.get(one.id) ?? 0) - (places.get(other.id) ?? 0));
-  const graph = withFallbacksOfOneLoop(startsWell({ nodes: shuffled, edges: named }));
+  const sound = withSoundJoins(withFallbacksOfOneLoop(startsWell({ nodes: shuffled, edges: named })));
+  const graph = withWaits(sound, new Map(raw.map(({ waits }, at) => [nameOf(at), waits])), mayFail);
   const steps = raw.map(({ steps }, at) => [nameOf(at), steps.map((step) => modelStep(step, nameOf(at), graph))]);
   return { graph, steps: Object.fromEntries(steps) };
 }
@@ -157,7 +189,8 @@ function edgesOf(
   const add = (source: number, target: number, edge: Pick<ModelEdge, 'action' | 'condition'>) => {
     if (!fallbacks.has(target)) edges.push({ source: nameOf(source), target: nameOf(target), ...edge });
   };
-  for (const [at, { entry }] of raw.entries()) if (at > 0 && entry) add(entry.from % at, at, choice(entry));
+  for (const [at, { entry, isNext }] of raw.entries())
+    if (at > 0 && entry) add(isNext ? at - 1 : entry.from % at, at, isNext ? {} : choice(entry));
   for (const edge of extra) {
     const [source, target] = ends(edge, raw.length);
     if (source !== target) add(source, target, choice(edge));
@@ -222,12 +255,58 @@ function withFallbacksOfOneLoop(graph: ModelGraph): ModelGraph {
   return withFallbacksOfOneLoop({ edges: graph.edges, nodes });
 }
 
+/** Nodes that run after a failure need a node before them. An edge that leads back in a loop does not count. */
+function withSoundJoins({ nodes, edges }: ModelGraph): ModelGraph {
+  const loops = flattened(loopsOf({ nodes, edges }));
+  const isBack = ({ source, target }: ModelEdge) =>
+    loops.some(({ members, headers }) => members.has(source) && headers.has(target));
+  const sound = nodes.map((node) => {
+    const { joinStrategy, ...rest } = node;
+    const isJoin = joinStrategy !== 'settled' && joinStrategy !== 'failed';
+    return isJoin || edges.some((edge) => edge.target === node.id && !isBack(edge)) ? node : rest;
+  });
+  return { nodes: sound, edges };
+}
+
+/**
+ * Lets nodes wait. A node that would repeat a loop in each turn does not wait, because a wait chooses no action, and no
+ * condition is evaluated behind a wait whose output is its input. The edges of a timed wait that have an action are
+ * those of its expiry; without one, the wait only expires if it may fail.
+ */
+function withWaits(graph: ModelGraph, kinds: ReadonlyMap<string, WaitKind | undefined>, mayFail: boolean): ModelGraph {
+  const fallbacks = fallbacksOf(graph);
+  const edgesOf = (id: string) => graph.edges.filter(({ source }) => source === id);
+  const canWait = (id: string, kind: WaitKind) =>
+    !fallbacks.has(id) &&
+    edgesOf(id).every(({ target, condition }) => id < target || (kind === 'wait' && condition !== undefined));
+  const kindOf = (id: string): WaitKind | undefined => {
+    const kind = kinds.get(id);
+    if (kind === undefined || !canWait(id, kind)) return undefined;
+    const isFollowed = edgesOf(id).some(({ action }) => action !== undefined);
+    return kind === 'expiring' && !isFollowed && !mayFail ? 'answered' : kind;
+  };
+  const nodes = graph.nodes.map((node) => {
+    const waits = kindOf(node.id);
+    return waits === undefined ? node : { ...node, waits };
+  });
+  const edges = graph.edges.map(({ action, condition, ...edge }) => {
+    const kind = kindOf(edge.source);
+    const isTimed = kind === 'answered' || kind === 'expiring';
+    return {
+      ...edge,
+      ...(action !== undefined && { action: isTimed ? 'timeout' : action }),
+      ...(condition !== undefined && (kind === undefined || kind === 'wait') && { condition }),
+    };
+  });
+  return { nodes, edges };
+}
+
 function withoutFallback({ fallback: _, ...node }: ModelNode): ModelNode {
   return node;
 }
 
 function modelNode(
-  { joinStrategy, maxVisits }: RawNode,
+  { joinStrategy, maxVisits, repeatable }: RawNode,
   at: number,
   fallbacks: ReadonlyMap<number, number>,
 ): ModelNode {
@@ -236,18 +315,20 @@ function modelNode(
     id: nameOf(at),
     ...(joinStrategy && { joinStrategy }),
     ...(maxVisits && { maxVisits }),
+    ...(repeatable && { repeatable }),
     ...(fallback && { fallback: nameOf(fallback) }),
   };
 }
 
 function modelStep({ action: chosen, truths, fails, breaks, strays }: RawStep, id: string, graph: ModelGraph): Step {
-  const { edges } = graph;
-  const action = strays || !isStray(graph, id, chosen) ? chosen : undefined;
+  const { edges, nodes } = graph;
+  const isWait = nodes.some((node) => node.id === id && node.waits !== undefined);
+  const action = isWait ? undefined : strays || !isStray(graph, id, chosen) ? chosen : undefined;
   const conditions = edges.flatMap(({ condition }) => condition ?? []);
   const own = edges.filter(({ source }) => source === id).flatMap(({ condition }) => condition ?? []);
   const broken = breaks ? own.slice(0, 1) : [];
   const holds = conditions.filter((name, at) => !broken.includes(name) && (truths[at % truths.length] ?? true));
-  return { ...(action && { action }), ...(fails && { fails }), ...(broken.length > 0 && { broken }), holds };
+  return { ...(action && { action }), ...(fails && !isWait && { fails }), ...(broken.length > 0 && { broken }), holds };
 }
 
 /** The names sort as the numbers do: `a` is 0. */

@@ -39,11 +39,20 @@ describe('a run', () => {
   it('has the given id, or else a generated one', async () => {
     const ids: string[] = [];
     const flow = new Flow('ids').node('a', (_, { runId }) => ids.push(runId));
-    const given = await flow.run({}, { runId: 'order-42' });
+    const given = await flow.run({}, { id: 'order-42' });
     const [one, other] = [await flow.run(), await flow.run()];
     expect(given.runId).toBe('order-42');
     expect(ids).toEqual(['order-42', one.runId, other.runId]);
     expect(one.runId).not.toBe(other.runId);
+  });
+
+  it('still takes its id under the former name, but not under both', async () => {
+    const flow = new Flow('ids').node('a', (_, { runId }) => runId);
+    expect(await flow.run({}, { runId: 'order-42' })).toMatchObject({ runId: 'order-42', output: 'order-42' });
+    const message = 'runId must be left out: it is the older name of id, which is given, got String';
+    const both = { id: 'order-42', runId: 'order-43' };
+    expect(await rejection(flow.run({}, both))).toEqual(new ValidationError(message));
+    expect(() => new FlowRuntime().prepare(flow, {}, both)).toThrow(new ValidationError(message));
   });
 
   it('passes a node its id, its visit and its attempt', async () => {
@@ -153,6 +162,7 @@ describe('a run', () => {
     [{ concurrency: 0 }, 'concurrency'],
     [{ timeout: -1 }, 'timeout'],
     [{ failFast: 'yes' }, 'failFast'],
+    [{ id: '' }, 'id'],
     [{ runId: '' }, 'runId'],
     [{ signal: {} }, 'signal'],
     [{ concurency: 1 }, 'concurency'],

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { FileCheckpointStore, MemoryCheckpointStore } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, it } from 'vitest';
 import { planFrom, planOf, troubles } from '../../src/distributed/testing/trouble-plan.js';
-import { expectLog, mayLoseFallback, sceneOf, troubledCases } from './troubled-flows.js';
+import fc from '../properties.js';
+import { expectLog, mayLetGoByTime, mayLoseFallback, sceneOf, troubledCases } from './troubled-flows.js';
 import { expectSameEnd, type Place, untilDone } from './troubled-runs.js';
 import { everything } from './troubled-scenes.js';
 
@@ -70,7 +70,7 @@ describe.each(kinds)('a run that is saved in %s', (kind, place) => {
       const shares = fc.constantFrom(0.02, 0.1, 0.3);
       await fc.assert(
         fc.asyncProperty(arbitrary, seeds, shares, async (given, seeds, share) => {
-          if (mayLoseFallback(given)) return;
+          if (mayLoseFallback(given) || mayLetGoByTime(given)) return;
           const scene = sceneOf(given);
           const undisturbed = await untilDone(scene, place());
           const trial = await untilDone(

@@ -19,6 +19,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LostCall, Program } from '../../src/distributed/testing/program.js';
 import { planOf } from '../../src/distributed/testing/trouble-plan.js';
+import { compiledSource } from '../programs/compiled.js';
 import { deferred, rejection } from '../support.js';
 
 /* Saved runs from a user's point of view: the saved state matches what happened. */
@@ -397,11 +398,10 @@ describe('a file of a saved run', () => {
 });
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const source = new URL('../../src/flow/index.ts', import.meta.url).href;
 
 /** Continues a run, reports if it got the hold, and keeps the hold until it is told to proceed. */
-const resumer = `
-import { FileCheckpointStore, Flow } from '${source}';
+const resumer = () => `
+import { FileCheckpointStore, Flow } from '${compiledSource('flow')}';
 const [directory, event] = process.argv.slice(2);
 const flow = new Flow('f').wait('go').node('once', async () => {
   console.log('executes');
@@ -419,15 +419,11 @@ process.exit();
 
 describe('a run that several programs resume', () => {
   async function start(event?: string) {
-    const path = join(directory, 'resumer.mts');
-    await writeFile(path, resumer);
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', path, join(directory, 'runs'), ...(event ? [event] : [])],
-      {
-        cwd: root,
-      },
-    );
+    const path = join(directory, 'resumer.mjs');
+    await writeFile(path, resumer());
+    const child = spawn(process.execPath, [path, join(directory, 'runs'), ...(event ? [event] : [])], {
+      cwd: root,
+    });
     const lines: string[] = [];
     let said = deferred();
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,4 +1,5 @@
-import type { Context, Flow, NodeArgs, WorkflowResult } from 'orchestrator/flow';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context, Flow, NodeArgs, Waiting, WorkflowResult } from 'orchestrator/flow';
 
 /*
  * Flows whose executions can be distinguished: each has a mark, a text that appears in its output and in everything it
@@ -59,4 +60,22 @@ function sorted(value: unknown): unknown {
       .toSorted()
       .map((key) => [key, sorted((value as Record<string, unknown>)[key])]),
   );
+}
+
+/** The payload with which a test ends a wait. */
+export function payloadOf(event: string): string {
+  return `payload of ${event}`;
+}
+
+/** Returns true if a test ends the wait with its event. Waits that expire soon are left to expire. */
+export function isAnswered({ expires, until = Infinity }: Waiting): boolean {
+  return expires !== true || until - Date.now() > 60_000;
+}
+
+/** Waits until the waits that no event ends have expired, and returns the events for the others. */
+export async function eventsFor(awaiting: readonly Waiting[]): Promise<Record<string, string>> {
+  const answered = awaiting.filter(isAnswered);
+  const times = awaiting.flatMap((wait) => (isAnswered(wait) ? [] : [wait.until as number]));
+  while (Date.now() < Math.max(0, ...times)) await sleep(Math.max(1, Math.max(...times) - Date.now()));
+  return Object.fromEntries(answered.map(({ event }) => [event, payloadOf(event)]));
 }

@@ -1,7 +1,8 @@
-import fc from 'fast-check';
 import { type Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
-import { settled } from '../support.js';
+import { turns } from '../../src/distributed/testing/lateness.js';
+import fc from '../properties.js';
 import type { Execution, Step } from './model.js';
+import type { WaitKind } from './model-loops.js';
 import { type Case, scriptOf } from './random-graphs.js';
 
 /** The duration of a step: none, a microtask, or a number of rounds of the event loop. */
@@ -37,13 +38,29 @@ export function built(
   const registry = { node, ...Object.fromEntries(functions) };
   const flow = new GraphBuilder(registry).build({
     id: 'random',
-    nodes: one.graph.nodes.map(({ id, ...config }) => ({ id, uses: 'node', config })),
+    nodes: one.graph.nodes.map(({ id, waits, ...config }) => ({ id, ...usesOf(waits), config })),
     edges: one.graph.edges.map(({ condition, ...edge }, at) => ({
       ...edge,
       ...(condition && { condition: at % 2 === 0 ? `output.${condition}` : `holds ${condition}` }),
     })),
   });
   return { flow, log, runtime: new FlowRuntime({ registry }) };
+}
+
+/** The timeouts of waits and the lengths of sleeps, in milliseconds. */
+export const hour = 3_600_000;
+const year = 365 * 24 * hour;
+
+function usesOf(waits: WaitKind | undefined): { uses: string; params?: Record<string, unknown> } {
+  if (waits === undefined) return { uses: 'node' };
+  if (waits === 'sleep') return { uses: 'sleep', params: { duration: hour } };
+  if (waits === 'wait') return { uses: 'wait' };
+  return { uses: 'wait', params: { timeout: waits === 'expiring' ? hour : year } };
+}
+
+/** The payload with which a wait ends. */
+export function payloadOf(one: Case, nodeId: string, visit: number): unknown {
+  return outcome(one, scriptOf(one)(nodeId, visit), `${nodeId}#${visit}`);
 }
 
 function outcome({ graph }: Case, { action, fails, holds, broken }: Step, by: Execution): unknown {
@@ -61,7 +78,7 @@ function outcome({ graph }: Case, { action, fails, holds, broken }: Step, by: Ex
 const noTruths = [undefined, null, 'yes'];
 
 async function elapsed(pace: Pace): Promise<void> {
-  if (typeof pace === 'number') for (let round = 0; round < pace; round++) await settled();
+  if (typeof pace === 'number') await turns(pace);
 }
 
 /** The starts and ends of executions, in order. */
@@ -81,11 +98,6 @@ export class Log {
     const at = (wanted: 'starts' | 'ends') =>
       this.#events.flatMap((event, index) => (event.what === wanted && event.execution === execution ? [index] : []));
     return { starts: at('starts'), ends: at('ends') };
-  }
-
-  /** The run of an event. */
-  runOf(at: number): number {
-    return this.#events[at]?.run ?? -1;
   }
 
   /**

@@ -1,5 +1,4 @@
 import { runInNewContext } from 'node:vm';
-import fc from 'fast-check';
 import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import {
   BlueprintError,
@@ -12,6 +11,7 @@ import {
   type Serializer,
 } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
+import fc from '../properties.js';
 
 const serializer = new DefaultSerializer();
 
@@ -216,6 +216,22 @@ describe('the default serializer', () => {
     expect(refusal(new Map([['key', value]]))).toMatchObject({ path: expect.stringContaining('get("key")') });
     expect(refusal({ set: new Set([value]) })).toMatchObject({ path: expect.stringContaining('set') });
     expect(refusal({ map: new Map([[value, 1]]) })).toMatchObject({ path: expect.stringContaining('map') });
+  });
+
+  it.each([
+    ['a function: save what is needed to create it', () => 1],
+    ['a symbol: save its description', Symbol('x')],
+    ['a promise, or an object with a method "then": await it first', Promise.resolve(1)],
+    ['an instance of Money: save its data as a plain object', new Money(1)],
+    ['an instance of Money: save its data as a plain object', new Proxy(new Money(1), {})],
+    ['an instance of WeakMap: save its data as a plain object', new WeakMap()],
+    ['an instance of AbortSignal: save its data as a plain object', new AbortController().signal],
+    ['an object that inherits from another object: save its data as a plain object', Object.create({ a: 1 })],
+    ['an object with symbols as keys: use strings', { [Symbol('x')]: 1 }],
+    ['an object with the key "__proto__": use another key', JSON.parse('{"__proto__":1}')],
+    ['a function: save what is needed to create it', hostile()],
+  ])('says that a refused value is %s', (what, value) => {
+    expect(refusal({ a: [value] })).toMatchObject({ message: `a[0] cannot be saved: it is ${what}` });
   });
 
   it('refuses values that would be read back as something else', () => {
@@ -559,3 +575,11 @@ describe('a Buffer', () => {
     await worker.stop();
   });
 });
+
+/** A function that throws whatever is read from it. */
+function hostile(): object {
+  const get = () => {
+    throw new Error('no');
+  };
+  return new Proxy(() => 1, { get });
+}

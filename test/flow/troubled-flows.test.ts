@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { comparable, inProcess } from '../distributed/protocol/troubled-fleets.js';
+import fc from '../properties.js';
 import { mayLetGoByTime, mayLoseFallback, sceneOf, type TroubledCase, troubledCases } from './troubled-flows.js';
 
 /* The results of random flows are compared with those of other runs: no result may depend on how long nodes take. */
@@ -90,4 +90,26 @@ it('what is let go does not depend on time where all that a node starts at lies 
   };
   expect(mayLetGoByTime(caseOf(diamond, { specials: [[0, 'sleep']] }))).toBe(false);
   expect(mayLetGoByTime(caseOf(diamond, { specials: [[0, 'wait']] }))).toBe(false);
+});
+
+it('what is let go depends on time where the same fallback leads from behind one wait to behind another', () => {
+  const graph = {
+    nodes: [
+      { id: 'a', fallback: 'c' },
+      { id: 'd' },
+      { id: 'b', joinStrategy: 'any' as const, fallback: 'c' },
+      { id: 'c' },
+    ],
+    edges: [
+      { source: 'a', target: 'b' },
+      { source: 'a', target: 'd' },
+      { source: 'd', target: 'b', action: 'again' },
+      { source: 'c', target: 'a', condition: 'e3' },
+    ],
+  };
+  const specials: TroubledCase['specials'] = [
+    [0, 'wait'],
+    [2, 'wait'],
+  ];
+  expect(mayLetGoByTime(caseOf(graph, { specials }))).toBe(true);
 });

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { Flow, type Graph, GraphBuilder, type NodeArgs, withAction } from 'orchestrator/flow';
 import { expect } from 'vitest';
 import { turns } from '../../src/distributed/testing/lateness.js';
+import fc from '../properties.js';
 import { fails } from './compare.js';
 import {
   fallbacksOf,
@@ -20,9 +20,16 @@ import type { Trial } from './troubled-runs.js';
 /*
  * Random graphs whose nodes write to the context, some of them in their second attempt, with batches, sub-flows, waits
  * and sleeps on some edges.
+ *
+ * Some waits have a timeout. An `answered` wait gets its event long before it expires. An `expiring` wait gets none, and
+ * leads on with and without the action of an expiry; an `expired` one leads on only with it.
  */
 
-type Special = 'batch' | 'subflow' | 'wait' | 'sleep';
+const specialKinds = ['batch', 'subflow', 'wait', 'sleep', 'answered', 'expiring', 'expired'] as const;
+type Special = (typeof specialKinds)[number];
+
+/** The timeouts of waits, in milliseconds. */
+const timeouts: Partial<Record<Special, number>> = { answered: 3_600_000, expiring: 3, expired: 3 };
 
 /** The changes that a node makes to the context, besides its output. */
 interface Writes {
@@ -61,9 +68,7 @@ const writes = fc.record<Writes>({
 export function troubledCases(shape: Shape): fc.Arbitrary<TroubledCase> {
   return fc.record({
     one: cases(shape),
-    specials: fc.array(fc.tuple(fc.nat({ max: 30 }), fc.constantFrom<Special>('batch', 'subflow', 'wait', 'sleep')), {
-      maxLength: 3,
-    }),
+    specials: fc.array(fc.tuple(fc.nat({ max: 30 }), fc.constantFrom<Special>(...specialKinds)), { maxLength: 4 }),
     flaky: fc.array(sometimes, { minLength: 1, maxLength: 5 }),
     writes: fc.array(writes, { minLength: 1, maxLength: 5 }),
     paces: fc.array(fc.constantFrom(0, 0, 1, 3), { minLength: 1, maxLength: 6 }),
@@ -82,27 +87,38 @@ export function mayLoseFallback({ one }: TroubledCase): boolean {
 
 /**
  * Returns true if only time decides which waiting nodes are skipped. A join of `any` that starts makes the sleeps and
- * waits needless that lead to it alone, and so are all nodes between them. A sleep ends by itself. A wait ends when
- * nothing else can run, so before or after other waits and sleeps.
+ * waits needless that lead to it alone, and so are all nodes between them. A sleep and a wait that expires end by
+ * themselves. Another wait ends when nothing else can run, so before or after other waits and sleeps.
+ *
+ * @param isEarly - if true, the events may come at any moment. Default: false
  */
-export function mayLetGoByTime({ one, specials }: TroubledCase): boolean {
+export function mayLetGoByTime({ one, specials }: TroubledCase, isEarly = false): boolean {
   const graph = specialised(one.graph, specials);
   const links = linksWithin(graph);
   const nodes = new Set(graph.nodes.map(({ id }) => id));
-  const held = graph.nodes.filter(({ uses }) => uses === 'sleep' || uses === 'wait');
-  const behind = new Map(held.map(({ id }) => [id, new Set([id, ...reach(id, nodes, links)])]));
+  const held = graph.nodes.filter(({ uses }) => uses !== undefined && isHeld(uses));
+  const reachedBy = (paths: typeof links) =>
+    new Map(held.map(({ id }) => [id, new Set([id, ...reach(id, nodes, paths)])]));
+  const behind = reachedBy(links);
+  // The fallback of one node leads on for that node alone, so what is behind a fallback need not wait for its owner.
+  const surelyBehind = reachedBy(links.filter(isEdgeOf(graph)));
   const firsts = graph.nodes.filter(({ joinStrategy }) => joinStrategy === 'any');
   return firsts.some((first) => {
     const sources = links.filter(({ target }) => target === first.id).map(({ source }) => source);
     return held.some(({ id, uses }) => {
       const isBehind = (source: string) => behind.get(id)?.has(source) === true;
-      const others = sources.filter((source) => !isBehind(source));
+      const others = sources.filter((source) => surelyBehind.get(id)?.has(source) !== true);
       // The sleeps themselves are not compared.
       if (uses === 'sleep') return others.length > 0 && sources.some((source) => source !== id && isBehind(source));
+      if (isEarly || uses === 'expiring' || uses === 'expired') return others.length > 0 && sources.some(isBehind);
       const end = (source: string) => held.some((other) => other.id !== id && behind.get(other.id)?.has(source));
       return sources.some(isBehind) && others.some(end);
     });
   });
+}
+
+function isHeld(kind: Special): boolean {
+  return kind === 'sleep' || usesOf(kind) === 'wait';
 }
 
 /** The successors of each node within a turn of a loop. The successors of a node are also those of its fallback. */
@@ -117,6 +133,10 @@ function linksWithin(graph: ModelGraph): Pick<ModelEdge, 'source' | 'target'>[] 
   ];
   const loops = flattened(loopsOf(graph));
   return links.filter(({ source, target }) => !loops.some((loop) => leadsBack(loop, source, target)));
+}
+
+function isEdgeOf({ edges }: ModelGraph): (link: Pick<ModelEdge, 'source' | 'target'>) => boolean {
+  return (link) => edges.some(({ source, target }) => source === link.source && target === link.target);
 }
 
 function leadsBack({ members, headers }: Loop, source: string, target: string): boolean {
@@ -212,14 +232,16 @@ function routedOf({ edges }: ModelGraph, specials: TroubledCase['specials']): Ro
     if (index === undefined) continue;
     const { source, target } = routed[index] as ModelEdge;
     const id = `${kind}${added.length}`;
-    added.push({ id, uses: kind, ...paramsOf(kind) });
-    routed.splice(index, 1, { source, target: id }, { source: id, target });
+    added.push({ id, uses: usesOf(kind), ...paramsOf(kind) });
+    const plain = kind === 'expired' ? [] : [{ source: id, target }];
+    const timed = timeouts[kind] === undefined ? [] : [{ source: id, target, action: 'timeout' }];
+    routed.splice(index, 1, { source, target: id }, ...plain, ...timed);
   }
   return { added, edges: routed };
 }
 
 interface SpecialNode extends ModelNode {
-  /** The node that was put on the edge. Default: none. */
+  /** The kind of a node that was put on an edge. Default: none. */
   readonly uses?: Special;
 }
 
@@ -230,7 +252,16 @@ interface SpecialGraph extends ModelGraph {
 
 function specialised(graph: ModelGraph, specials: TroubledCase['specials']): SpecialGraph {
   const { added, edges } = routedOf(graph, specials);
-  return { nodes: [...graph.nodes, ...added.map(({ id, uses }) => ({ id, uses: uses as Special }))], edges };
+  return { nodes: [...graph.nodes, ...added.map(({ id }) => ({ id, uses: kindOf(id) }))], edges };
+}
+
+function usesOf(kind: Special): string {
+  return timeouts[kind] === undefined ? kind : 'wait';
+}
+
+/** The kind of an added node, whose id is the kind and a number. */
+function kindOf(id: string): Special {
+  return id.replace(/\d+$/, '') as Special;
 }
 
 function graphOf({ nodes }: ModelGraph, { added, edges }: Routed, isFlaky: (nodeId: string) => boolean): Graph {
@@ -250,6 +281,7 @@ function graphOf({ nodes }: ModelGraph, { added, edges }: Routed, isFlaky: (node
 
 function paramsOf(kind: Special): object {
   if (kind === 'sleep') return { params: { duration: 5 } };
+  if (timeouts[kind] !== undefined) return { params: { timeout: timeouts[kind] } };
   if (kind === 'batch') return { params: { worker: 'item', items: '[1.0, 2.0, 3.0]', concurrency: 2 } };
   return kind === 'subflow' ? { params: { flow: 'inner' } } : {};
 }
@@ -267,11 +299,13 @@ function write(graph: SpecialGraph, writes: Writes, { context, nodeId, visit }: 
 }
 
 /**
- * Returns true if the output of a node is also the output of a sleep. It depends on time which of the two has a copy.
+ * Returns true if the output of a node is also the output of a sleep or an expired wait. It depends on time which of the
+ * two has a copy.
  */
 function isPassedOn({ nodes, edges }: SpecialGraph, id: string): boolean {
   return edges.some(({ source, target }) => {
-    return source === id && nodes.find((node) => node.id === target)?.uses === 'sleep';
+    const uses = nodes.find((node) => node.id === target)?.uses;
+    return source === id && (uses === 'sleep' || uses === 'expiring' || uses === 'expired');
   });
 }
 
@@ -279,7 +313,8 @@ function isPassedOn({ nodes, edges }: SpecialGraph, id: string): boolean {
 function nodeBefore(graph: ModelGraph, id: string): string | undefined {
   const { nodes, edges } = graph;
   const fallbacks = fallbacksOf(graph);
-  if (fallbacks.has(id) || nodes.find((node) => node.id === id)?.joinStrategy === 'any') return undefined;
+  const { joinStrategy = 'all' } = nodes.find((node) => node.id === id) ?? {};
+  if (fallbacks.has(id) || !['all', 'allCompleted'].includes(joinStrategy)) return undefined;
   const loops = flattened(loopsOf(graph));
   // The headers of a loop become ready together: a header does not wait for the arcs that lead back to it.
   const isBeside = (source: string) =>

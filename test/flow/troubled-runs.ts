@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { turns } from '../../src/distributed/testing/lateness.js';
 import { never, Program } from '../../src/distributed/testing/program.js';
 import { calm, type Plan } from '../../src/distributed/testing/trouble-plan.js';
-import { markOf, marksIn, pictureOf, runId, type Scene, type Site } from './scene.js';
+import { eventsFor, markOf, marksIn, pictureOf, runId, type Scene, type Site } from './scene.js';
 
 /*
  * Runs whose store fails and whose program dies, until they have ended, and the checks that the result shows nothing of
@@ -57,7 +57,7 @@ class Trials {
       events = {};
       if (ended === undefined) continue;
       if (ended.status !== 'awaiting') return this.#end(ended);
-      for (const { event } of ended.awaiting) events[event] = `payload of ${event}`;
+      events = await eventsFor(ended.awaiting);
     }
     throw new Error(`the run has not ended after ${mostPrograms} programs`);
   }

@@ -127,8 +127,44 @@ const waits: Scene = {
   },
 };
 
+/** Waits that expire or are answered long before that, one of them in a sub-flow. */
+const expiring: Scene = {
+  context: { log: [] },
+  build: (site) => {
+    const node = acting(site);
+    const adds: Act = ({ context }, mark, input) => {
+      context.log.push(`${mark} after ${JSON.stringify(input)}`);
+      return mark;
+    };
+    const says: Act = (_args, mark, input) => `${mark} ${input}`;
+    const inner = new Flow('inner')
+      .node('x', node(says))
+      .wait('approval', { timeout: 3_600_000 })
+      .node('y', node(says))
+      .node('z', node(says))
+      .edge('x', 'approval')
+      .edge('approval', 'y')
+      .edge('approval', 'z', { action: 'timeout' });
+    return new Flow('expiring')
+      .node('a', node(adds))
+      .node('sub', inner)
+      .wait('b', { timeout: 5 })
+      .node('c', node(adds))
+      .node('d', node(adds))
+      .node('end', node(adds))
+      .edge('a', 'sub')
+      .edge('a', 'b')
+      .edge('b', 'c')
+      .edge('b', 'd', { action: 'timeout' })
+      .edge('sub', 'end')
+      .edge('c', 'end')
+      .edge('d', 'end') as unknown as AnyFlow;
+  },
+};
+
 export const everything = {
   'nodes side by side': siblings,
   'a loop with a batch, a sub-flow and a fallback': loop,
   'waits, one of them in a sub-flow': waits,
+  'waits that expire': expiring,
 };

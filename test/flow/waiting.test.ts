@@ -187,12 +187,14 @@ describe('a wait', () => {
     expect(result).toMatchObject({ status: 'completed', context: { ask: 3, check: 'stop' } });
   });
 
-  it('stands before a failure: both are in the result, and a continued run tries again what failed', async () => {
+  it('stands before a failure: both are in the result, and the failure stands until the run has ended', async () => {
     const work = failing(1, 'done');
     const flow = new Flow('fails').wait('w').node('bad', work).node('join', note).edge('w', 'join').edge('bad', 'join');
     const first = await flow.run();
     expect(first).toMatchObject({ status: 'awaiting', errors: [{ nodeId: 'bad' }] });
-    expect(await flow.continue(first, { events: { w: 1 } })).toMatchObject({
+    const failed = await flow.continue(first, { events: { w: 1 } });
+    expect(failed).toMatchObject({ status: 'failed', completed: ['w'], errors: [{ nodeId: 'bad' }] });
+    expect(await flow.continue(failed)).toMatchObject({
       status: 'completed',
       errors: [],
       output: { w: 1, bad: 'done' },
@@ -739,13 +741,13 @@ describe('a continued run', () => {
     let calls = 0;
     const flow = new Flow('came')
       .node('slow', async () => {
-        if (++calls === 1) throw new Error('no');
-        if (calls === 2) await deferred().promise;
+        if (++calls < 3) await deferred().promise;
       })
       .wait('w')
       .node('a', note)
       .edge('w', 'a');
-    const first = await flow.run();
+    const first = await flow.run({}, { timeout: 10 });
+    expect(first).toMatchObject({ status: 'cancelled', awaiting: [{ event: 'w' }], cutShort: ['slow'] });
     const pending = flow.continue(first, { events: { w: 'payload' }, signal: controller.signal, concurrency: 1 });
     await settled();
     controller.abort();

@@ -249,7 +249,7 @@ describe('action', () => {
     const define = () => new Orchestrator().action(() => {}, { retires: 3 } as never);
     expect(define).toThrow(
       new ValidationError(
-        'retires is unknown, expected name, policies, retry, timeout, policy, limit, fallback, fallbackOn, share',
+        'retires is unknown, expected name, policies, retry, timeout, policy, limit, fallback, fallbackOn, share, key, once',
       ),
     );
     expect(() => new Orchestrator().action(() => {}, null as never)).toThrow('options must be an object, got null');

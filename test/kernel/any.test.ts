@@ -168,7 +168,7 @@ describe('any', () => {
     [[], undefined, 'actions must have at least one function, got none'],
     [{}, undefined, 'actions must have at least one function, got none'],
     [5, undefined, 'actions must be an array or object of functions, got 5'],
-    [[1], undefined, 'actions.0 must be a function, got 1'],
+    [[1], undefined, 'actions[0] must be a function, got 1'],
     [[() => {}], { failFast: true }, 'failFast is unknown, expected name, stagger, timeout'],
     [
       [() => {}],

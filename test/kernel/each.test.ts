@@ -166,7 +166,7 @@ describe('each', () => {
     [5, () => {}, {}, 'items must be an iterable or async iterable, got 5'],
     [[], 5, {}, 'action must be a function, got 5'],
     [[], () => {}, { concurrency: 0 }, 'concurrency must be a whole number of at least 1, or Infinity, got 0'],
-    [[], () => {}, { failFast: true }, 'failFast is unknown, expected name, concurrency, ordered, settle, timeout'],
+    [[], () => {}, { failFast: true }, 'failFast is unknown, expected name, concurrency, settle, timeout, ordered'],
   ])('rejects %o, %o, %o at once', (items, action, options, message) => {
     const call = () => new Orchestrator().each(items as never, action as never, options as never);
     expect(call).toThrow(new ValidationError(message));
@@ -520,5 +520,15 @@ describe('memory of each', () => {
     await sleep(5);
     globalThis.gc?.();
     expect(kept.filter((held) => held.deref() !== undefined).length).toBeLessThan(3);
+  });
+
+  it.each([5, undefined, null, 'done'])('refuses an iterator whose result is %j, as `for await` does', async (next) => {
+    const items = { [Symbol.asyncIterator]: () => ({ next: async () => next }) } as unknown as AsyncIterable<number>;
+    const orchestrator = new Orchestrator();
+    let calls = 0;
+    const act = () => void calls++;
+    const error = await rejection(orchestrator.each(items, act, { concurrency: Infinity }).next());
+    expect(error).toMatchObject({ name: 'TypeError', message: `Iterator result ${next} is not an object` });
+    expect(calls).toBe(0);
   });
 });

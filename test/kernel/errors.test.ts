@@ -116,7 +116,7 @@ describe('ParallelError', () => {
       },
     });
     const error = new ParallelError([hostile, Object.assign(new Error(), { message: 5 })], undefined);
-    expect(error.message).toBe('2 of 0 parallel actions failed: failure 1: object; failure 2: Error');
+    expect(error.message).toBe('2 of 0 parallel actions failed: failure 1: seen; failure 2: Error');
     expect(inspect(error)).toContain('failure 2');
     expect(JSON.parse(JSON.stringify(error)).errors).toHaveLength(2);
   });

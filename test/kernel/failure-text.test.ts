@@ -31,7 +31,9 @@ describe('the text of a failure', () => {
       ...errors.slice(0, 9).map(({ message }) => `  - Error: ${message}`),
       '  - and 2 more',
     ]);
-    expect(failureText(failing('one', { errors: ['token'] }))).toBe('Error: one\n  - String');
+    expect(failureText(failing('one', { errors: ['token'] }))).toBe(
+      'Error: one\n  - a value that is not an error: String',
+    );
     expect(failureText(new ParallelError([failing('no user')], [{ status: 'rejected' }]))).toContain('no user');
   });
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { type ActionOptions, Orchestrator, type Policy } from 'orchestrator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import fc from '../properties.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -4,6 +4,7 @@ import {
   Orchestrator,
   type ProcessCompletionEvent,
   type TaskCompletionEvent,
+  TimeoutError,
   ValidationError,
 } from 'orchestrator';
 import { describe, expect, it } from 'vitest';
@@ -216,6 +217,24 @@ describe('hooks', () => {
     expect(failure.suppressed).toEqual([hook]);
   });
 
+  it.each(['onProcessCompletion', 'onError'] as const)(
+    'of %s hold a failed run beyond its limit until they have settled, unless they only observe',
+    async (hook) => {
+      const gate = deferred();
+      let isHeld = true;
+      const holding = new Orchestrator()[hook](() => gate.promise);
+      const held = rejection(holding.run(() => deferred().promise, { timeout: 5 })).finally(() => {
+        isHeld = false;
+      });
+      const observing = new Orchestrator()[hook](() => gate.promise, { observe: true });
+      expect(await rejection(observing.run(() => deferred().promise, { timeout: 30 }))).toBeInstanceOf(TimeoutError);
+      await settled();
+      expect(isHeld).toBe(true);
+      gate.resolve();
+      expect(await held).toBeInstanceOf(TimeoutError);
+    },
+  );
+
   it('that throw a value that is not an error give a ValidationError', async () => {
     const orchestrator = new Orchestrator().onTaskCompletion(() => Promise.reject('log'));
     const error = await rejection(orchestrator.action(function act() {})());
@@ -306,8 +325,10 @@ describe('hooks', () => {
       'context',
       'error',
       'id',
+      'life',
       'name',
       'parentId',
+      'replayed',
       'result',
       'status',
       'suppressed',

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { type Carrier, type Instrumentation, instrument, Orchestrator } from 'orchestrator';
 import { afterEach, describe, expect, it } from 'vitest';
-import { captured, isInstrumented, restored } from '../../src/kernel/instrumentation.js';
+import { captured, isInstrumented, restored } from '../../src/kernel/hooks/instrumentation.js';
 import { deferred, rejection } from '../support.js';
 
 const removals: (() => void)[] = [];

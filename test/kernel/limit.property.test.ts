@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { limit, Orchestrator } from 'orchestrator';
 import { afterEach, expect, it, vi } from 'vitest';
+import fc from '../properties.js';
 import { settled } from '../support.js';
 
 afterEach(() => void vi.useRealTimers());

@@ -1,6 +1,7 @@
 import {
   type ActionOptions,
   LimitError,
+  type LimitOptions,
   limit,
   Orchestrator,
   type TaskCompletionEvent,
@@ -8,6 +9,8 @@ import {
   ValidationError,
 } from 'orchestrator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Lane } from '../../src/kernel/policies/lane.js';
+import { AnyLimit } from '../../src/kernel/policies/limit.js';
 import { deferred, failing, rejection, settled } from '../support.js';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
@@ -252,7 +255,58 @@ describe('key', () => {
     await expect(act()).rejects.toThrow('the result of limit.key must be a string or a number, got');
   });
 
-  it('is forgotten when it is idle: memory does not grow with the keys that were seen', async () => {
+  /** An action with a limit for each key, and the number of limits that were made. */
+  function keyed(options: LimitOptions) {
+    const seen = { limits: 0 };
+    const perKey = new AnyLimit({ ...options, key: (n: number) => n }, '', (rules, _key, onIdle) => {
+      seen.limits++;
+      return new Lane(rules, onIdle);
+    });
+    return { act: orchestrator.action((_key: number) => 1, { limit: perKey }), seen };
+  }
+
+  it('is forgotten when it is idle: of a million keys, only those in use within a window are kept', async () => {
+    const { act, seen } = keyed({ rate: 5, per: 1_000, concurrency: 1 });
+    await orchestrator.run(async () => {
+      for (let n = 1; n <= 1_000_000; n++) {
+        await act(n);
+        if (n % 10_000 !== 0) continue;
+        // The timer that forgets keys runs as long as there are any.
+        expect(vi.getTimerCount()).toBe(1);
+        vi.advanceTimersByTime(1_000);
+        expect(vi.getTimerCount()).toBe(0);
+      }
+      expect(seen.limits).toBe(1_000_000);
+      for (let n = 1; n <= 10_000; n++) await act(n);
+      expect(seen.limits).toBe(1_010_000);
+      for (let n = 1; n <= 10_000; n++) await act(n);
+      expect(seen.limits).toBe(1_010_000);
+    });
+  });
+
+  it('is forgotten at once when it is idle and the limit has no window', async () => {
+    const { act, seen } = keyed({ concurrency: 1 });
+    for (let calls = 1; calls <= 3; calls++) {
+      await act(1);
+      expect(seen.limits).toBe(calls);
+    }
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each([0, 1])('remembers no start of cost %i that has left the window', async (cost) => {
+    vi.useRealTimers();
+    const held = limit({ rate: 1_000_000, per: 1, cost: () => cost });
+    const act = new Orchestrator().action(() => 1, { limit: held });
+    const calls = async (count: number) => {
+      for (let index = 0; index < count; index++) await act();
+      globalThis.gc?.();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await calls(5_000);
+    expect((await calls(60_000)) - before).toBeLessThan(2 ** 20);
+  });
+
+  it('leaves nothing in memory when it was forgotten', async () => {
     vi.useRealTimers();
     const act = orchestrator.action((_key: number) => 1, { limit: { rate: 5, per: 1, concurrency: 1, key: (n) => n } });
     await orchestrator.run(async () => {
@@ -389,6 +443,16 @@ describe('maxQueue', () => {
     await Promise.all(pending);
   });
 
+  it('asks for the key of a refused attempt once, and so names the key that was full', async () => {
+    const key = vi.fn((_: number) => (key.mock.calls.length > 2 ? 'other' : 'same'));
+    const { act, end } = gated({ limit: { concurrency: 1, maxQueue: 0, key } });
+    const pending = act(1);
+    expect(await rejection(act(2))).toMatchObject({ code: 'ERR_LIMIT', key: 'same' });
+    expect(key.mock.calls).toEqual([[1], [2]]);
+    await end(1);
+    await pending;
+  });
+
   it('of 0 never waits', async () => {
     const { act, end } = gated({ name: 'ask', limit: { concurrency: 1, maxQueue: 0 } });
     const pending = act(1);
@@ -516,20 +580,28 @@ describe('a waiting attempt', () => {
     ]);
   });
 
-  it('may be one of 100,000, and all memory comes back', async () => {
+  it('may be one of 100,000, holds little, and all memory comes back', async () => {
     vi.useRealTimers();
     const shared = limit({ concurrency: 10 });
     let sum = 0;
     const act = orchestrator.action(async () => void sum++, { limit: shared });
     const round = () =>
-      orchestrator.run(() => Promise.all(Array.from({ length: 100_000 }, () => act())).then(() => {}));
+      orchestrator.run(async () => {
+        const pending = Array.from({ length: 100_010 }, () => act());
+        expect([shared.running, shared.waiting]).toEqual([10, 100_000]);
+        globalThis.gc?.();
+        const held = process.memoryUsage().heapUsed - before;
+        await Promise.all(pending);
+        return held;
+      });
+    let before = 0;
     await round();
     globalThis.gc?.();
-    const before = process.memoryUsage().heapUsed;
-    await round();
+    before = process.memoryUsage().heapUsed;
+    expect((await round()) / 100_000).toBeLessThan(1_250);
     globalThis.gc?.();
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(4 * 2 ** 20);
-    expect([sum, shared.running, shared.waiting]).toEqual([200_000, 0, 0]);
+    expect([sum, shared.running, shared.waiting]).toEqual([200_020, 0, 0]);
   });
 });
 
@@ -600,7 +672,7 @@ describe('options', () => {
     [{ rate: 1, maxQueue: -1 }, 'limit.maxQueue must be a whole number of at least 0, or Infinity, got -1'],
     [{ rate: 1, name: '' }, 'limit.name must be a non-empty string, got String'],
     [{ rates: 1 }, 'limit.rates is unknown, expected name, concurrency, rate, per, key, cost, pauseOn, maxQueue'],
-    [[{ rate: 1 }, { rate: 0 }], 'limit.1.rate must be a whole number of at least 1, or Infinity, got 0'],
+    [[{ rate: 1 }, { rate: 0 }], 'limit[1].rate must be a whole number of at least 1, or Infinity, got 0'],
   ])('rejects %o', (given, message) => {
     expect(() => new Orchestrator({ limit: given as never })).toThrow(new ValidationError(message));
   });
@@ -609,6 +681,6 @@ describe('options', () => {
     expect(() => limit({ rate: -1 })).toThrow(
       new ValidationError('rate must be a whole number of at least 1, or Infinity, got -1'),
     );
-    expect(() => limit(3 as never)).toThrow('options must be options of a limit, or a limit(), got 3');
+    expect(() => limit(3 as never)).toThrow('options must be options of a limit, got 3');
   });
 });

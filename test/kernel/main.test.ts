@@ -4,13 +4,14 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Orchestrator, runMain, ValidationError } from 'orchestrator';
 import { describe, expect, it, vi } from 'vitest';
+import { compiled } from '../programs/compiled.js';
 import { rejection } from '../support.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const program = fileURLToPath(new URL('fixtures/main.ts', import.meta.url));
+const program = compiled(new URL('fixtures/main.ts', import.meta.url));
 
 function start(main: string, options: object = {}): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ['--import', 'tsx', program, main, JSON.stringify(options)], { cwd: root });
+  return spawn(process.execPath, [program, main, JSON.stringify(options)], { cwd: root });
 }
 
 async function ending(child: ChildProcessWithoutNullStreams) {
@@ -77,6 +78,30 @@ describe('runMain', () => {
     expect(thrown.stderr).toContain('"script" threw String instead of an Error');
     expect(thrown.stderr).toContain('Caused by: a value that is not an error: String');
     expect(parallel.stderr + thrown.stderr).not.toContain('secret');
+    expect(thrown.stderr.match(/a value that is not an error/g)).toHaveLength(1);
+  });
+
+  it.each([
+    ['throws undefined', /^ValidationError: "script" threw undefined instead of an Error\n {4}at /],
+    ['fails without a stack', /^RangeError: no user\n$/],
+    ['fails with an unreadable reason', /^ValidationError: "script" threw a value that cannot be inspected/],
+    ['fails at its begin hook', /^ValidationError: "script" threw String instead of an Error/],
+    ['fails with an exit code that is text', /^Error: no user/],
+  ])('prints one text if it %s, and exits with 1', async (main, expected) => {
+    const { code, stdout, stderr } = await ending(start(main));
+    expect([code, stdout]).toEqual([1, 'listeners 0, result undefined\n']);
+    expect(stderr).toMatch(expected);
+    expect(stderr).not.toMatch(/\n\n|secret/);
+  });
+
+  it('ends in good order if nobody reads stderr any more', async () => {
+    const child = start('fails when stderr is closed');
+    const closed = once(child, 'close');
+    const output = text(child.stdout);
+    child.stderr.destroy();
+    child.stdin.end();
+    expect(await closed).toEqual([7, null]);
+    expect(await output).toBe('ready\nlisteners 0, result undefined\n');
   });
 
   it('exits with 1 when the limit of the run is reached', async () => {
@@ -143,6 +168,7 @@ describe('runMain', () => {
       runMain(orchestrator, () => 1, { signal: 1 as never }),
       runMain(orchestrator, () => 1, { name: '' }),
       runMain(orchestrator, () => 1, null as never),
+      runMain(orchestrator, () => 1, { gracee: 1 } as never),
     ].map(async (pending) => {
       const error = await rejection(pending);
       expect(error).toBeInstanceOf(ValidationError);
@@ -155,6 +181,7 @@ describe('runMain', () => {
       'signal must be an AbortSignal, got 1',
       'name must be a non-empty string, got String',
       'options must be an object, got null',
+      'gracee is unknown, expected name, id, state, signal, timeout, journal, grace',
     ]);
     expect(process.listenerCount('SIGINT')).toBe(before);
   });

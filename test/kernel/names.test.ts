@@ -9,6 +9,13 @@ function named(orchestrator = new Orchestrator()) {
 }
 
 describe('action with its name first', () => {
+  it('works when it is taken from its orchestrator', async () => {
+    const { orchestrator, names } = named();
+    const { action } = orchestrator;
+    expect(await action('double', (n: number) => n * 2)(2)).toBe(4);
+    expect(names).toEqual(['double']);
+  });
+
   it('has that name in hooks, and its options', async () => {
     const { orchestrator, names } = named();
     let calls = 0;

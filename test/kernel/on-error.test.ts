@@ -180,4 +180,34 @@ describe('onError', () => {
     expect(() => orchestrator.onError('log' as never)).toThrow('onError must be a function, got String');
     expect(() => orchestrator.onError(() => {}, { once: true } as never)).toThrow('once is unknown');
   });
+
+  it('reports a failure once in each of the runs that wait for the same promise', async () => {
+    const { orchestrator, failures } = watched();
+    const lost = Promise.reject(new Error('connection lost'));
+    const query = orchestrator.action('query', () => lost);
+    const outer = orchestrator.action('outer', () => query());
+    await Promise.allSettled([1, 2, 3].map(() => orchestrator.run(() => outer())));
+    expect(failures.map(summary)).toEqual(['task query', 'task query', 'task query']);
+    await Promise.allSettled([orchestrator.run(() => outer())]);
+    expect(failures).toHaveLength(4);
+  });
+
+  it.each([true, 60_000])('reports shared work (%s) for the calls that wait for it', async (share) => {
+    const { orchestrator, failures } = watched();
+    const act = orchestrator.action('act', () => Promise.reject(new Error('busy')), { share });
+    await Promise.allSettled([act()]);
+    expect(failures.map(summary)).toEqual(['task act']);
+    await Promise.allSettled(Array.from({ length: 10 }, () => orchestrator.run(() => act())));
+    expect(failures.map(summary)).toEqual(Array(11).fill('task act'));
+  });
+
+  it('comes after completion hooks that make a task fail, in whatever order they were registered', async () => {
+    const { orchestrator, failures } = watched();
+    orchestrator.onTaskCompletion(() => {
+      throw new Error('no disk');
+    });
+    const act = orchestrator.action('act', () => 1);
+    await rejection(orchestrator.run(() => act()));
+    expect(failures.map(summary)).toEqual(['task act']);
+  });
 });

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { Orchestrator, ParallelError } from 'orchestrator';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import fc from '../properties.js';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -278,7 +278,7 @@ describe('parallel', () => {
   it.each([
     [undefined, undefined, 'actions must be an array or object of functions, got undefined'],
     [new Set(), undefined, 'actions must be an array or object of functions, got Set'],
-    [[() => {}, 'x'], undefined, 'actions.1 must be a function, got String'],
+    [[() => {}, 'x'], undefined, 'actions[1] must be a function, got String'],
     [{ a: () => {}, b: null }, undefined, 'actions.b must be a function, got null'],
     [[], { concurrency: 0 }, 'concurrency must be a whole number of at least 1, or Infinity, got 0'],
     [
@@ -288,7 +288,7 @@ describe('parallel', () => {
     ],
     [[], { concurrency: 1.5 }, 'concurrency must be a whole number of at least 1, or Infinity, got 1.5'],
     [[], { failFast: 1 }, 'failFast must be a boolean, got 1'],
-    [[], { failfast: true }, 'failfast is unknown, expected name, failFast, concurrency, settle, timeout'],
+    [[], { failfast: true }, 'failfast is unknown, expected name, concurrency, settle, timeout, failFast'],
     [[], { failFast: true, settle: true }, 'settle and failFast exclude each other: leave one of them out'],
   ])('rejects %o with %o', (actions, options, message) => {
     expect(() => new Orchestrator().parallel(actions as never, options as never)).toThrow(new ValidationError(message));

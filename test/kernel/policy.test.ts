@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   BrokenCircuitError,
   BulkheadRejectedError,
@@ -113,7 +114,7 @@ describe('policy', () => {
     );
     const controller = new AbortController();
     const pending = rejection(orchestrator.run(() => charge('acme'), { signal: controller.signal }));
-    await vi.waitFor(() => expect(calls).toHaveLength(2));
+    await vi.waitFor(() => expect(calls).toHaveLength(2), 30_000);
     const call = { isSignal: true, args: ['acme'], name: 'charge' };
     expect(calls).toEqual([
       { ...call, attempt: 1 },
@@ -316,5 +317,30 @@ describe('policy', () => {
     expect(signal?.aborted).toBe(true);
     expect(((await rejection(work.promise)) as Error).message).toBe('gave up');
     expect(started).toBe(false);
+  });
+
+  it("keeps the caller's own async context, whichever request the policy makes room for", async () => {
+    const tenant = new AsyncLocalStorage<number>();
+    const orchestrator = new Orchestrator();
+    const queue = new PQueue({ concurrency: 2 });
+    const waiting: (() => void)[] = [];
+    const options = [{ policy: bulkhead(2, 1_000) }, { policy: { execute: queue.add.bind(queue) } }];
+    const acts = options.map((option) => orchestrator.action(async () => tenant.getStore(), option as object));
+    const later = new Orchestrator().use(async (_, next) => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return next();
+    });
+    const ids = Array.from({ length: 20 }, (_, id) => id);
+    for (const act of acts) {
+      expect(await Promise.all(ids.map((id) => tenant.run(id, () => orchestrator.run(() => act()))))).toEqual(ids);
+    }
+    const called: (() => void)[] = [];
+    later.use((_, next) => new Promise((resolve, reject) => called.push(() => void next().then(resolve, reject))));
+    const act = later.action(async () => tenant.getStore());
+    const pending = Promise.all(ids.map((id) => tenant.run(id, () => act())));
+    for (const resume of waiting) resume();
+    await settled();
+    for (const call of called) call();
+    expect(await pending).toEqual(ids);
   });
 });

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
-import fc from 'fast-check';
 import { Orchestrator, ParallelError } from 'orchestrator';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import fc from '../properties.js';
 import { deferred } from '../support.js';
 
 /** Random programs of nested runs, groups, limits, retries and aborts, and what must hold for each of them. */

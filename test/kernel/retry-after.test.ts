@@ -1,6 +1,6 @@
 import { Orchestrator } from 'orchestrator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { millisecondsOf } from '../../src/kernel/retry.js';
+import { millisecondsOf } from '../../src/kernel/policies/retry.js';
 
 const now = Date.UTC(2026, 10, 8, 8, 49, 37);
 
@@ -30,7 +30,7 @@ describe('a Retry-After field', () => {
     ['Thursday, 01-Jan-70 00:00:00 GMT', 0],
     ['99999999999999999999', 1e23],
   ])('of %j asks for %d ms', (text, milliseconds) => {
-    expect(millisecondsOf(text)).toBe(milliseconds);
+    expect(millisecondsOf(text, 'field')).toBe(milliseconds);
   });
 
   it.each([
@@ -60,16 +60,22 @@ describe('a Retry-After field', () => {
     'x Sun Nov  8 08:49:39 2026 x',
     '2,'.repeat(100_000),
   ])('of %j is ignored', (text) => {
-    expect(millisecondsOf(text)).toBeUndefined();
+    expect(millisecondsOf(text, 'field')).toBeUndefined();
   });
 
   it('may be a number or a Date, which may be in the past or invalid', () => {
-    expect(millisecondsOf(-1)).toBe(0);
-    expect(millisecondsOf(Number.NaN)).toBeUndefined();
-    expect(millisecondsOf(new Date(now + 5))).toBe(5);
-    expect(millisecondsOf(new Date(0))).toBe(0);
-    expect(millisecondsOf(new Date(Number.NaN))).toBeUndefined();
-    expect(millisecondsOf(5n as never)).toBeUndefined();
+    expect(millisecondsOf(-1, 'field')).toBe(0);
+    expect(millisecondsOf(Number.NaN, 'field')).toBeUndefined();
+    expect(millisecondsOf(new Date(now + 5), 'field')).toBe(5);
+    expect(millisecondsOf(new Date(0), 'field')).toBe(0);
+    expect(millisecondsOf(new Date(Number.NaN), 'field')).toBeUndefined();
+    expect(millisecondsOf(false, 'field')).toBeUndefined();
+  });
+
+  it.each([true, 5n, {}, Promise.resolve(5), Symbol('5')])('of %s is refused', (asked) => {
+    expect(() => millisecondsOf(asked as never, 'retry.retryAfter')).toThrow(
+      'the result of retry.retryAfter must be milliseconds, a Date, the text of a Retry-After field, or undefined, got ',
+    );
   });
 
   it('is never followed for longer than a timer can hold, nor than maxTimeout', async () => {

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { Orchestrator, ValidationError } from 'orchestrator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import fc from '../properties.js';
 import { rejection } from '../support.js';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { Orchestrator } from 'orchestrator';
 import pRetry, { AbortError, type Options } from 'p-retry';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import fc from '../properties.js';
 
 beforeEach(() => {
   vi.useFakeTimers();

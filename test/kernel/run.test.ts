@@ -281,7 +281,7 @@ describe('run', () => {
       { timeout: Number.NaN },
       'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got NaN',
     ],
-    [{ nmae: 'x' }, 'nmae is unknown, expected name, id, state, signal, timeout'],
+    [{ nmae: 'x' }, 'nmae is unknown, expected name, id, state, signal, timeout, journal'],
   ])('rejects the options %o and starts nothing', async (options, message) => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);

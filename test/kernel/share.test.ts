@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Orchestrator, ValidationError } from 'orchestrator';
@@ -43,6 +44,42 @@ describe('share', () => {
     expect(gates).toHaveLength(1);
     gates[0]?.resolve('A');
     expect(await Promise.all(pending)).toEqual(['A', 'A', 'A']);
+  });
+
+  it.each([true, 60_000] as const)('of %o shows its work the async context of no caller', async (share) => {
+    const requests = new AsyncLocalStorage<string>();
+    const orchestrator = new Orchestrator();
+    const gate = deferred();
+    const load = orchestrator.action(
+      async () => {
+        const before = requests.getStore();
+        await gate.promise;
+        return [before, requests.getStore()];
+      },
+      { share, retry: 1 },
+    );
+    const request = (id: string) =>
+      requests.run(id, async () => {
+        const seen = await (id === 'alone' ? load() : orchestrator.run(() => load()));
+        return [...seen, requests.getStore()];
+      });
+    const pending = ['first', 'alone'].map(request);
+    gate.resolve();
+    expect(await Promise.all(pending)).toEqual([
+      [undefined, undefined, 'first'],
+      [undefined, undefined, 'alone'],
+    ]);
+  });
+
+  it("with 'run' runs in the context of the first caller, which is in the same run", async () => {
+    const requests = new AsyncLocalStorage<string>();
+    const orchestrator = new Orchestrator();
+    const load = orchestrator.action(async () => requests.getStore(), { share: 'run' });
+    const request = (id: string) => requests.run(id, () => orchestrator.run(() => Promise.all([load(), load()])));
+    expect(await Promise.all(['a', 'b'].map(request))).toEqual([
+      ['a', 'a'],
+      ['b', 'b'],
+    ]);
   });
 
   it('gives all calls the failure, and keeps none', async () => {
@@ -100,7 +137,7 @@ describe('share', () => {
       controller.abort(new Error('stop'));
       await left;
       gates[0]?.reject(new Error('no'));
-      await vi.waitFor(() => expect(gates).toHaveLength(2));
+      await vi.waitFor(() => expect(gates).toHaveLength(2), 30_000);
       gates[1]?.resolve('done');
       await other;
       expect(seen).toEqual([
@@ -182,10 +219,10 @@ describe('share', () => {
         const fail = () => settled().then(() => Promise.reject(new Error('no')));
         const outcome = await orchestrator.run(async () => {
           const first = orchestrator.parallel([() => fetchUser('a'), fail], { failFast: true })();
-          const second = limited();
+          const second = rejection(limited());
           const third = fetchUser('a');
           expect(await rejection(first)).toEqual(new Error('no'));
-          expect(await rejection(second)).toHaveProperty('code', 'ERR_TIMEOUT');
+          expect(await second).toHaveProperty('code', 'ERR_TIMEOUT');
           expect(signals[0]?.aborted).toBe(false);
           gates[0]?.resolve('A');
           return third;
@@ -343,11 +380,13 @@ describe('share', () => {
     await vi.advanceTimersByTimeAsync(20);
     await keep(2).then(() => {});
     vi.useRealTimers();
+    // Compares flags, because an assertion that fails would hold the results.
+    const isCollected = (ref: WeakRef<object>) => ref.deref() === undefined;
     await vi.waitFor(async () => {
       await settled();
       globalThis.gc?.();
-      expect(held.slice(0, 2).map((ref) => ref.deref())).toEqual([undefined, undefined]);
-    });
+      expect(held.slice(0, 2).map(isCollected)).toEqual([true, true]);
+    }, 30_000);
   });
 
   describe('the default key', () => {

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { Orchestrator } from 'orchestrator';
 import { expect, it } from 'vitest';
+import fc from '../properties.js';
 
 type Step = { readonly kind: 'add' | 'push' | 'set' | 'nest'; readonly value: number };
 interface State {

@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import { Orchestrator, ValidationError } from 'orchestrator';
 import { describe, expect, it } from 'vitest';
-import { copyOf } from '../../src/kernel/state.js';
+import { copyOf } from '../../src/kernel/scope/state.js';
 import { deferred, rejection } from '../support.js';
 
 interface State {

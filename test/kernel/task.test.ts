@@ -1,4 +1,4 @@
-import { Orchestrator } from 'orchestrator';
+import { type ActionOptions, Orchestrator } from 'orchestrator';
 import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow, FlowRuntime, Node } from 'orchestrator/flow';
 import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
@@ -160,6 +160,43 @@ describe('task', () => {
       { share },
     );
     expect(await orchestrator.run(() => Promise.all([read('1'), read('1')]))).toEqual(['read', 'read']);
+  });
+
+  it.each<[string, ActionOptions]>([
+    ['a limit of the attempt', { timeout: 60_000 }],
+    ['a limit of all attempts', { timeout: { total: 60_000 } }],
+    ['a policy', { policy: { execute: (fn) => fn() } }],
+    ['share', { share: true }],
+  ])('is known at its first read, however often the action was called before, with %s', async (_, options) => {
+    const orchestrator = new Orchestrator();
+    const gate = deferred();
+    const hot = orchestrator.action(
+      'hot',
+      async (isLast: boolean) => {
+        if (!isLast) return undefined;
+        await gate.promise;
+        return orchestrator.task?.name;
+      },
+      options,
+    );
+    await orchestrator.run(async () => {
+      for (let index = 0; index < 1_500; index++) await hot(false);
+    });
+    const last = hot(true);
+    gate.resolve();
+    expect(await last).toBe('hot');
+  });
+
+  it('may be undefined at its first read without these, after a thousand calls of the action', async () => {
+    const orchestrator = new Orchestrator();
+    const hot = orchestrator.action('hot', async () => {});
+    const task = orchestrator.action('task', async () => orchestrator.task?.name);
+    for (let index = 0; index < 1_000; index++) await hot();
+    expect(await task()).toBe('task');
+    const other = new Orchestrator();
+    const read = other.action('read', async (isLast: boolean) => (isLast ? other.task?.name : undefined));
+    for (let index = 0; index < 1_000; index++) await read(false);
+    expect([await read(true), await read(true)]).toEqual([undefined, 'read']);
   });
 
   it('shows nothing of the arguments when it is printed', async () => {
@@ -343,5 +380,23 @@ describe('remaining', () => {
       await attempt();
       expect(await later).toBe(Infinity);
     });
+  });
+
+  it('counts the limit of a surrounding group', async () => {
+    vi.useRealTimers();
+    const orchestrator = new Orchestrator();
+    const read = orchestrator.action((_item?: number) => orchestrator.remaining);
+    const limits = { timeout: 5_000 };
+    const seen = [
+      ...(await orchestrator.parallel([read, read], limits)()),
+      ...(await orchestrator.map([1], read, limits)),
+      await orchestrator.any([read], limits)(),
+      (await orchestrator.each([1], read, limits).next()).value as number,
+    ];
+    for (const remaining of seen) {
+      expect(remaining).toBeGreaterThan(4_000);
+      expect(remaining).toBeLessThanOrEqual(5_000);
+    }
+    expect(await orchestrator.map([1], read, { failFast: true })).toEqual([Infinity]);
   });
 });

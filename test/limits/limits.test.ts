@@ -12,6 +12,7 @@ import { removeDirectory, temporaryDirectory } from '../distributed/servers/reap
 import { describeWithRedis, startRedis } from '../distributed/servers/redis.js';
 import type { Server } from '../distributed/servers/server.js';
 import { deferred, rejection } from '../support.js';
+import { request, storeOfOne } from './store.js';
 
 const orchestrator = new Orchestrator();
 
@@ -53,7 +54,7 @@ describe('the options of a shared limit', () => {
     [{ rate: 1, store }, 'name must be a non-empty string, got undefined'],
     [{ name: 'n', rate: 1 }, 'store must be a store, made by redisLimits() or postgresLimits(), got undefined'],
     [{ name: 'n', rate: 1, store, lease: 5 }, 'lease must be a number of milliseconds from 100 to 2147483647, got 5'],
-    [{ name: 'n', rate: 1, store, onStoreError: 'x' }, "onStoreError must be 'wait' or 'fail', got String"],
+    [{ name: 'n', rate: 1, store, onStoreError: 'x' }, "onStoreError must be 'wait', 'fail' or a function, got String"],
     [{ name: 'n', store }, 'options limits nothing: give concurrency, rate or pauseOn'],
     [{ name: 'n', rate: 0, store }, 'rate must be a whole number of at least 1, or Infinity, got 0'],
   ])('%# are checked', (options, message) => {
@@ -63,6 +64,78 @@ describe('the options of a shared limit', () => {
   it('of the stores are checked', () => {
     expect(() => redisLimits(5 as never)).toThrow('source must be a URL, or a client of ioredis, got 5');
     expect(() => postgresLimits({} as never)).toThrow('source must be a URL, or a pool of pg, got Object');
+  });
+});
+
+describe('a store of ones own', () => {
+  it('is not asked to release a place before its renewal has ended', async () => {
+    const renewal = deferred();
+    const calls: string[] = [];
+    const store = storeOfOne({
+      renew: () => {
+        calls.push('renew');
+        return renewal.promise;
+      },
+      release: async () => void calls.push('release'),
+    });
+    const gate = deferred();
+    const shared = limit({ name: 'n', concurrency: 1, lease: 100, store });
+    const holding = orchestrator.action(() => gate.promise, { limit: shared })();
+    await eventually(() => calls.length > 0);
+    gate.resolve();
+    await holding;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(calls).toEqual(['renew']);
+    renewal.resolve();
+    await eventually(() => calls.join() === 'renew,release');
+  });
+
+  it('has its place released after an abort, if it was granted late', async () => {
+    const answer = deferred<number>();
+    const released: string[] = [];
+    const store = storeOfOne({
+      take: () => answer.promise,
+      release: async ({ id }, refund) => void released.push(`${id.length} ${refund}`),
+    });
+    const shared = limit({ name: 'n', concurrency: 1, rate: 2, cost: () => 2, store });
+    const act = orchestrator.action(() => 'done', { limit: shared });
+    const controller = new AbortController();
+    const aborted = rejection(orchestrator.run(() => act(), { signal: controller.signal }));
+    controller.abort(new Error('stop'));
+    expect(await aborted).toEqual(new Error('stop'));
+    expect([shared.waiting, released]).toEqual([0, []]);
+    answer.resolve(0);
+    await eventually(() => released.join() === '36 2');
+  });
+
+  it('tells the store of a pause, and of no failure that asks for none', async () => {
+    const pauses: number[] = [];
+    const store = storeOfOne({ pause: async (_limit, _key, milliseconds) => void pauses.push(milliseconds) });
+    const fail = (asked: number | undefined) => {
+      throw Object.assign(new Error('busy'), { asked });
+    };
+    const pauseOn = (error: Error) => (error as { asked?: number }).asked;
+    const act = orchestrator.action(fail, { limit: limit({ name: 'n', concurrency: 1, pauseOn, store }) });
+    const plain = orchestrator.action(fail, { limit: limit({ name: 'm', concurrency: 1, store }) });
+    await rejection(plain(undefined));
+    await rejection(act(undefined));
+    await rejection(act(0));
+    expect(pauses).toEqual([]);
+    await rejection(act(5));
+    expect(pauses).toEqual([5]);
+  });
+
+  it('decides with a function whether attempts wait or fail', async () => {
+    const errors: string[] = [];
+    const shared = limit({
+      name: 'api',
+      concurrency: 1,
+      store: storeOfOne({ take: () => Promise.reject(new Error(`away ${errors.length}`)) }),
+      onStoreError: ({ message }) => (errors.push(message) < 3 ? 'wait' : 'fail'),
+    });
+    const error = await rejection(orchestrator.action(() => 1, { limit: shared })());
+    expect(error).toMatchObject({ name: 'LimitStoreError', cause: { message: 'away 2' } });
+    expect(errors).toEqual([0, 1, 2].map((call) => `the limit "api" cannot use its store: away ${call}`));
   });
 });
 
@@ -146,14 +219,14 @@ function suite(kind: string, start: () => Promise<Server & { url: string }>, ope
   });
 
   it('keeps the places of a program that lives for longer than their lease', async () => {
-    const one = limit({ name: 'renewed', concurrency: 1, lease: 200, store: store() });
-    const other = limit({ name: 'renewed', concurrency: 1, lease: 200, store: store() });
+    const one = limit({ name: 'renewed', concurrency: 1, lease: 1_500, store: store() });
+    const other = limit({ name: 'renewed', concurrency: 1, lease: 1_500, store: store() });
     const gate = deferred();
     const order: string[] = [];
     const holding = orchestrator.action(() => gate.promise.then(() => order.push('one')), { limit: one })();
     await eventually(() => one.running === 1);
     const waiting = orchestrator.action(() => order.push('other'), { limit: other })();
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
     gate.resolve();
     await Promise.all([holding, waiting]);
     expect(order).toEqual(['one', 'other']);
@@ -194,7 +267,7 @@ function suite(kind: string, start: () => Promise<Server & { url: string }>, ope
   });
 
   it('closes for all programs when a server asks one of them', async () => {
-    const rules = { name: 'paused', pauseOn: () => 700 };
+    const rules = { name: 'paused', pauseOn: () => 2_000 };
     const fail = orchestrator.action(() => Promise.reject(new Error('429')), {
       limit: limit({ ...rules, store: store() }),
     });
@@ -203,9 +276,11 @@ function suite(kind: string, start: () => Promise<Server & { url: string }>, ope
     await act();
     await rejection(fail());
     // The store has the pause some time after the failure.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const asking = store();
+    await eventually(async () => (await asking.take(request({ id: 'asks', limit: 'paused' }))) > 0);
     const at = Date.now();
-    expect(await act()).toBeGreaterThan(at + 300);
+    const delay = await asking.take(request({ id: 'asks', limit: 'paused' }));
+    expect(await act()).toBeGreaterThanOrEqual(at + delay - 1);
   });
 
   it('starts the attempts of one program in order of arrival', async () => {
@@ -218,18 +293,101 @@ function suite(kind: string, start: () => Promise<Server & { url: string }>, ope
     expect([shared.running, shared.waiting]).toEqual([0, 0]);
   });
 
+  it('serves a program that has waited for a second before one that asks again and again', async () => {
+    const busy = program({ concurrency: 1 }, 20_000, 10);
+    await eventually(() => events().length > 0);
+    const late = program({ concurrency: 1 }, 2, 10);
+    expect(await late.exited).toMatchObject({ code: 0 });
+    const ended = events().filter(({ event, pid }) => event === 'end' && pid === busy.pid).length;
+    expect(ended).toBeLessThan(20_000);
+    await busy.kill();
+  });
+
+  it('counts the places of a program again that has stood still for longer than their lease', async () => {
+    const rules = { concurrency: 1, lease: 1_000 };
+    const stopped = program(rules, 1, 600_000);
+    await eventually(() => events().length === 1);
+    stopped.signal('SIGSTOP');
+    const next = program(rules, 1, 10);
+    expect(await next.exited).toMatchObject({ code: 0 });
+    stopped.signal('SIGCONT');
+    const asking = store();
+    const one = { id: 'asks', limit: `shared ${names}`, concurrency: 1, lease: 1 };
+    await eventually(async () => (await asking.take(request(one))) === Infinity);
+    await stopped.kill();
+    await eventually(async () => (await asking.take(request(one))) === 0);
+  });
+
+  it('has released all places when the store is closed', async () => {
+    const shared = { name: 'closing', concurrency: 1, lease: 600_000 };
+    for (let round = 0; round < 3; round++) {
+      const own = store();
+      const act = orchestrator.action(() => 'done', { limit: limit({ ...shared, store: own }), timeout: 10_000 });
+      expect(await act()).toBe('done');
+      await own.close();
+    }
+  });
+
+  it('fails attempts that wait when the store is closed, and those that come later', async () => {
+    const shared = { name: 'closed', concurrency: 1 };
+    const [holder, closed, unused] = [store(), store(), store()];
+    const gate = deferred();
+    const held = limit({ ...shared, store: holder });
+    const holding = orchestrator.action(() => gate.promise, { limit: held })();
+    await eventually(() => held.running === 1);
+    const act = orchestrator.action(() => 'done', { limit: limit({ ...shared, store: closed }) });
+    const waiting = [rejection(act()), rejection(act())];
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await Promise.all([closed.close(), unused.close()]);
+    const never = orchestrator.action(() => 'done', { limit: limit({ ...shared, store: unused }) });
+    for (const error of await Promise.all([...waiting, rejection(act()), rejection(never())])) {
+      expect(error).toBeInstanceOf(LimitStoreError);
+      expect(error).toMatchObject({ message: expect.stringContaining('the store was closed: create a new one') });
+    }
+    gate.resolve();
+    await holding;
+  });
+
+  it('takes places of several limits in the same order in all programs', async () => {
+    const options = { concurrency: 1, store: store() };
+    const [a, b] = [limit({ name: 'first', ...options }), limit({ name: 'second', ...options })];
+    const again = { concurrency: 1, store: store() };
+    const [d, c] = [limit({ name: 'second', ...again }), limit({ name: 'first', ...again })];
+    const one = orchestrator.action(() => 'done', { limit: [a, b], timeout: 60_000 });
+    const other = orchestrator.action(() => 'done', { limit: [c, d], timeout: 60_000 });
+    const calls = Array.from({ length: 10 }, () => [one(), other()]).flat();
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['done']));
+  });
+
+  it('gives the cost back if a task is aborted between its places', async () => {
+    const rate = limit({ name: 'aborted', rate: 1, per: 600_000, store: store() });
+    const full = limit({ name: 'full', concurrency: 1, store: store() });
+    const gate = deferred();
+    const holding = orchestrator.action(() => gate.promise, { limit: full })();
+    const both = orchestrator.action(() => 'done', { limit: [rate, full] });
+    const controller = new AbortController();
+    const aborted = rejection(orchestrator.run(() => both(), { signal: controller.signal }));
+    await eventually(() => rate.running === 1 && full.waiting === 1);
+    controller.abort(new Error('stop'));
+    expect(await aborted).toEqual(new Error('stop'));
+    gate.resolve();
+    await holding;
+    expect(await both()).toBe('done');
+    expect([rate.running, full.running, rate.waiting, full.waiting]).toEqual([0, 0, 0, 0]);
+  });
+
   it('waits while the store is away, until the task reaches a limit of its own, or fails if it is told to', async () => {
     const own = await start();
     const stores = [open(own.url), open(own.url)] as const;
     const waits = limit({ name: 'away', concurrency: 1, store: stores[0] });
     const fails = limit({ name: 'away', concurrency: 1, store: stores[1], onStoreError: 'fail' });
-    const options = { limit: waits, name: 'act', timeout: { total: 400 } };
+    const options = { limit: waits, name: 'act', timeout: { total: 3_000 } };
     const patient = orchestrator.action(() => 'done', options);
     const hasty = orchestrator.action(() => 'done', { limit: fails });
     expect(await Promise.all([patient(), hasty()])).toEqual(['done', 'done']);
     await own.stop();
     expect(await rejection(patient())).toMatchObject({
-      message: expect.stringMatching(/^"act" timed out after 400 ms, \d+ ms of them waiting for its limit$/),
+      message: expect.stringMatching(/^"act" timed out after 3000 ms, \d+ ms of them waiting for its limit$/),
     });
     const error = await rejection(hasty());
     expect(error).toBeInstanceOf(LimitStoreError);

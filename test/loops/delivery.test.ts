@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { done, Loop, LoopManager, type Message, type Overflow } from 'orchestrator/loops';
 import { expect, it } from 'vitest';
+import fc from '../properties.js';
 import { settled } from '../support.js';
 import { plan, World } from './one-loop.js';
 

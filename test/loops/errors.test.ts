@@ -1288,7 +1288,7 @@ describe('a payload that has failed', () => {
       await settled();
       return seen.push(1);
     });
-    calm.blocking('c', (value) => (value === 'bad' ? fail('again') : value), { onError: 'stop' });
+    calm.blocking('c', (value: unknown) => (value === 'bad' ? fail('again') : value), { onError: 'stop' });
     const { manager } = managed(calm);
     const { ended } = await manager.start();
     await settled();
@@ -1304,7 +1304,7 @@ describe('a payload that has failed', () => {
       await settled();
       produced++;
     });
-    loop.blocking('b', async (value) => {
+    loop.blocking('b', async (value: unknown) => {
       if (value !== 'again') return;
       begun.resolve();
       await gate.promise;

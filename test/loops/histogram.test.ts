@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Histogram } from '../../src/loops/histogram.js';
+import fc from '../properties.js';
 
 /** The smallest value that the given share of all values does not exceed. */
 function quantile(values: readonly number[], share: number): number {

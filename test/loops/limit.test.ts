@@ -77,3 +77,12 @@ it.each([
   const make = () => workflow({ loops: [new Loop('l').producer('n', upTo(1), settings as never)] });
   expect(make).toThrow(message);
 });
+
+it('does not share the calls of an action, also of another orchestrator', async () => {
+  let calls = 0;
+  const count = new Orchestrator().action('count', (_value: number) => ++calls, {
+    share: { ttl: 60_000, key: () => 1 },
+  });
+  await finish(new Loop('a').producer('p', upTo(6)).nonBlocking('count', count).edge('p', 'count'));
+  expect(calls).toBe(6);
+});

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ValidationError } from 'orchestrator';
 import { done, Loop, LoopCrashError, LoopModuleError, QueueFullError } from 'orchestrator/loops';
@@ -85,7 +87,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
     const [first, second] = failures as Error[];
     expect(first).toBeInstanceOf(Error);
     expect(first).toMatchObject({ name: 'UnluckyError', message: 'no luck with it', code: 'ERR_UNLUCKY' });
-    expect(first?.stack).toContain('fixtures/loops.ts');
+    expect(first?.stack).toContain('fixtures-loops.mjs');
     expect(first?.cause).toBeInstanceOf(RangeError);
     expect(first?.cause).toMatchObject({ message: 'out of luck', cause: expect.any(TypeError) });
     expect(second?.message).toBe('my class says no name');
@@ -150,7 +152,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
   });
 
   it.each([
-    ['missing', fixture('missing'), 'default', /"file:.*missing.ts" cannot be loaded: /],
+    ['missing', new URL('missing.js', import.meta.url), 'default', /"file:.*missing.js" cannot be loaded: /],
     [
       'throws while it is loaded',
       'data:text/javascript,throw new TypeError("this module cannot be loaded")',
@@ -192,7 +194,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
   });
 
   it('can be the default export, also by a path', async () => {
-    const orchestrator = workflow({ loops: [{ id: 'a', module: 'test/loops/fixtures/loops.ts', pool }] });
+    const orchestrator = workflow({ loops: [{ id: 'a', module: relative('.', fileURLToPath(module)), pool }] });
     await orchestrator.start();
     expect(orchestrator.health().status).toBe('healthy');
   });

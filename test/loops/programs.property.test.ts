@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { done, Loop, type Overflow, type Workflow, WorkflowOrchestrator } from 'orchestrator/loops';
 import { expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
+import fc from '../properties.js';
 import { patient } from './support.js';
 
 const overflows = ['block', 'drop-oldest', 'drop-newest', 'fail'] as const;
@@ -60,9 +60,10 @@ function built({ count, queues, stages, isAsyncSource }: Program) {
     };
     // Nested batches are flattened.
     const each = (given: unknown) => flat([given]).map(work);
+    const later = (given: unknown) => turn().then(() => each(given));
     const loop = new Loop(`l${index + 1}`, { onError })
       .read('in', nameOf(index), batch === undefined ? {} : { batch })
-      .blocking('work', isAsync ? (value: unknown) => turn().then(() => each(value)) : each);
+      .blocking('work', (given: unknown) => (isAsync ? later(given) : each(given)));
     if (index + 1 === queues.length) return loop;
     return loop.push('out', nameOf(index + 1));
   });

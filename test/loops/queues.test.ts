@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { type Message, QueueFullError } from 'orchestrator/loops';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Overflow } from '../../src/loops/definition.js';
@@ -6,6 +5,7 @@ import { MessageQueue, type MessageQueueOptions } from '../../src/loops/queues/m
 import type { Reader } from '../../src/loops/queues/reader.js';
 import { Topic } from '../../src/loops/queues/topic.js';
 import { Deque } from '../../src/shared/deque.js';
+import fc from '../properties.js';
 import { useFakeTime } from './one-loop.js';
 
 const queueOf = (options: Partial<MessageQueueOptions> = {}) =>

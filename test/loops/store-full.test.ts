@@ -8,7 +8,7 @@ import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { rejection } from '../support.js';
 import { canHave, type Disk, disks } from './full-disk.js';
-import { upTo } from './support.js';
+import { fixture, upTo } from './support.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a program tells, as its fixture has it
 type Told = any;
@@ -35,7 +35,13 @@ afterEach(async () => {
 afterAll(killWorkerProcesses);
 
 async function program(settings: object): Promise<WorkerProcess<Told>> {
-  const given = { directory: disk?.directory, ledger: `${parent}/ledger`, count: 1e6, ...settings };
+  const given = {
+    loops: fixture().href,
+    directory: disk?.directory,
+    ledger: `${parent}/ledger`,
+    count: 1e6,
+    ...settings,
+  };
   const worker = startWorkerProcess<Told>({
     module: new URL('./fixtures/program.ts', import.meta.url),
     env: { PROGRAM: JSON.stringify(given) },

@@ -18,7 +18,7 @@ import { eventually } from '../distributed/servers/eventually.js';
 import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../distributed/servers/processes.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { deferred, rejection } from '../support.js';
-import { collector, upTo, workflow } from './support.js';
+import { collector, fixture, upTo, workflow } from './support.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a program tells, as its fixture has it
 type Told = any;
@@ -37,7 +37,13 @@ afterEach(async () => {
 afterAll(killWorkerProcesses);
 
 function program(settings: object = {}): WorkerProcess<Told> {
-  const given = { directory: `${parent}/data`, ledger: `${parent}/ledger`, count: 0, ...settings };
+  const given = {
+    loops: fixture().href,
+    directory: `${parent}/data`,
+    ledger: `${parent}/ledger`,
+    count: 0,
+    ...settings,
+  };
   return startWorkerProcess<Told>({
     module: new URL('./fixtures/program.ts', import.meta.url),
     env: { PROGRAM: JSON.stringify(given) },

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import {
   Loop,
@@ -7,8 +8,8 @@ import {
   type WorkflowOrchestratorOptions,
 } from 'orchestrator/loops';
 import { afterEach, expect } from 'vitest';
+import { compiled } from '../programs/compiled.js';
 import { resourcesOf, settled } from '../support.js';
-import './typescript.js';
 
 const opened = new Set<WorkflowOrchestrator>();
 
@@ -26,8 +27,8 @@ afterEach(async () => {
   opened.clear();
 });
 
-/** Returns the URL of a fixture module. */
-export const fixture = (name = 'loops') => new URL(`./fixtures/${name}.ts`, import.meta.url);
+/** Returns the URL of a compiled fixture module. */
+export const fixture = (name = 'loops') => pathToFileURL(compiled(new URL(`./fixtures/${name}.ts`, import.meta.url)));
 
 /** A loop that reads a queue and records its values. */
 export function collector<Value = unknown>(

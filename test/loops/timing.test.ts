@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { done, idle, Loop, LoopManager, type MissedTicks, type NodeData, type Schedule, to } from 'orchestrator/loops';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import fc from '../properties.js';
 import { deferred } from '../support.js';
 import { counting, lived, managed, pause, plan, useFakeTime, World } from './one-loop.js';
 

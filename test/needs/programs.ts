@@ -25,7 +25,7 @@ export const programs = {
   },
   faketime: { commands: ['faketime'], check: ['--version'], howToGetIt: install('faketime', 'libfaketime') },
   chromium: {
-    commands: ['chromium', 'chromium-browser', 'google-chrome'],
+    commands: ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'],
     check: ['--version'],
     howToGetIt: install('chromium', '--cask chromium'),
   },

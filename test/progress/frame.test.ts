@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bar } from '../../src/progress/layout/bar.js';
 import { frame } from '../../src/progress/layout/frame.js';
@@ -8,6 +7,7 @@ import { ascii, unicode } from '../../src/progress/layout/symbols.js';
 import type { Model } from '../../src/progress/model/model.js';
 import type { Activity } from '../../src/progress/model/tally.js';
 import { clean } from '../../src/shared/terminal-text.js';
+import fc from '../properties.js';
 import { completed, failed, groupRecord, modelWith, moment, processRecord, taskRecord, texts } from './support.js';
 
 const size = { width: 100, height: 23 };

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Model } from '../../src/progress/model/model.js';
 import { Rate } from '../../src/progress/model/rate.js';
 import type { Activity, Kind, Tally } from '../../src/progress/model/tally.js';
 import { totalsOf } from '../../src/progress/model/totals.js';
+import fc from '../properties.js';
 import { completed, failed, groupRecord, modelWith, processRecord, taskRecord } from './support.js';
 
 function* all(tally: Tally): Generator<Tally> {

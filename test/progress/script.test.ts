@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { compiled } from '../programs/compiled.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const script = fileURLToPath(new URL('./fixtures/script.ts', import.meta.url));
+const script = compiled(new URL('./fixtures/script.ts', import.meta.url));
 
 interface Arguments {
   readonly node?: readonly string[];
@@ -29,16 +30,12 @@ async function run(
   more: Arguments = {},
 ) {
   const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...inherited } = process.env;
-  const child = spawn(
-    process.execPath,
-    [...(more.node ?? []), '--import', 'tsx', script, scenario, ...(more.script ?? [])],
-    {
-      cwd: root,
-      env: { ...inherited, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 100_000,
-    },
-  );
+  const child = spawn(process.execPath, [...(more.node ?? []), script, scenario, ...(more.script ?? [])], {
+    cwd: root,
+    env: { ...inherited, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 100_000,
+  });
   if (signal !== undefined) child.stderr.once('data', () => setTimeout(() => child.kill(signal), 200));
   const [stdout, stderr, [code, endedBy]] = await Promise.all([
     text(child.stdout),

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fitted, lineWidth, paint, span } from '../../src/progress/layout/line.js';
 import { count, perSecond } from '../../src/progress/numbers.js';
 import { clean, cut, messageOf, widthOf } from '../../src/shared/terminal-text.js';
+import fc from '../properties.js';
 
 /** Arbitrary texts, including terminal commands. */
 const hostile = fc

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { acquire, type Holder, type LockFiles, sweep } from '../../src/shared/lock-protocol.js';
+import fc from '../properties.js';
 
 /** A simulated folder, and processes that do their steps in it in any order, until they are killed. */
 class World {

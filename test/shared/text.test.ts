@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cleaned, cut, endOf, isClean } from '../../src/shared/text.js';
+import fc from '../properties.js';
 
 const anyText = fc.string({ unit: fc.oneof(fc.constantFrom('\0', '\ud83d', '\ude00', '😀', 'a'), fc.string()) });
 

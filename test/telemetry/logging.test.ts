@@ -1,6 +1,7 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { Orchestrator } from 'orchestrator';
+import { memoryJournal } from 'orchestrator/durable';
 import { type Logger, type LogOptions, logTo } from 'orchestrator/telemetry';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -32,6 +33,23 @@ function withPino(options?: LogOptions) {
 }
 
 describe('logTo', () => {
+  it('says which life of a durable run begins and ends, and how much of it was replayed', async () => {
+    const { entries } = withPino({ tasks: false });
+    const orchestrator = new Orchestrator({ name: 'import' });
+    const journal = memoryJournal();
+    const [good, bad] = [orchestrator.action('good', () => 1), orchestrator.action('bad', failing(1, 2))];
+    const live = () => orchestrator.run(async () => [await good(), await bad()], { id: 'run', journal });
+    await rejection(live());
+    await live();
+    await settled();
+    expect(entries().map(({ msg, life, replayed }) => [msg.replace(/ after.*/, ''), life, replayed])).toEqual([
+      ['process import begins', 1, undefined],
+      ['process import failed', 1, undefined],
+      ['process import begins', 2, undefined],
+      ['process import completed', 2, 1],
+    ]);
+  });
+
   it('logs a line for each begin and end, to pino', async () => {
     const { entries } = withPino();
     const orchestrator = new Orchestrator({ name: 'order', state: { secret: 'hidden' } });
@@ -110,7 +128,7 @@ describe('logTo', () => {
       [40, `task hang cancelled after some time: ${why}`],
       [40, `process work cancelled after some time: ${why}`],
     ];
-    const expected = ['This operation was aborted', 'because', 'null'].flatMap(cancelled);
+    const expected = ['This operation was aborted', 'because', 'This operation was aborted'].flatMap(cancelled);
     expect(messages.sort()).toEqual(expected.sort());
   });
 

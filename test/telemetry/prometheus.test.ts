@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { serve } from '@hono/node-server';
 import { diag } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
@@ -15,6 +14,7 @@ import { Loop } from 'orchestrator/loops';
 import { type MountedPrometheusEndpoint, type PrometheusOptions, prometheusEndpoint } from 'orchestrator/telemetry';
 import { describe, expect, it, vi } from 'vitest';
 import { workflow } from '../loops/support.js';
+import { compiled } from '../programs/compiled.js';
 import { rejection, settled } from '../support.js';
 import { afterwards, metricsSdk, started, tracingSdk } from './support.js';
 
@@ -80,13 +80,9 @@ describe('the Prometheus endpoint', () => {
   });
 
   it('does not keep the program alive, even if a client keeps its connection', async () => {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(new URL('./fixtures/scraped.ts', import.meta.url))],
-      {
-        stdio: ['pipe', 'pipe', 'inherit'],
-      },
-    );
+    const child = spawn(process.execPath, [compiled(new URL('./fixtures/scraped.ts', import.meta.url))], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     afterwards(() => child.kill('SIGKILL'));
     const exit = once(child, 'exit');
     const [url] = await once(child.stdout, 'data');

@@ -1,6 +1,7 @@
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-node';
 import { AbortError, limit, Orchestrator } from 'orchestrator';
+import { again, memoryJournal } from 'orchestrator/durable';
 import { Flow } from 'orchestrator/flow';
 import { startTelemetry } from 'orchestrator/telemetry';
 import { describe, expect, it } from 'vitest';
@@ -51,6 +52,42 @@ describe('spans', () => {
     expect(JSON.stringify(all)).not.toContain('hidden');
   });
 
+  it('say which life of a durable run they are, and how much of it was replayed', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ name: 'import' });
+    const journal = memoryJournal();
+    const [good, bad] = [orchestrator.action('good', () => 1), orchestrator.action('bad', failing(1, 2))];
+    const live = () => orchestrator.run(async () => [await good(), await bad()], { id: 'run', journal });
+    await rejection(live());
+    await live();
+    await settled();
+    const [first, second] = spans().filter(({ name }) => name === 'import');
+    expect(first?.attributes).toMatchObject({ 'orchestrator.process.id': 'run', 'orchestrator.process.life': 1 });
+    expect(first?.attributes).not.toHaveProperty('orchestrator.process.replayed');
+    expect(second?.attributes).toMatchObject({
+      'orchestrator.process.id': 'run',
+      'orchestrator.process.life': 2,
+      'orchestrator.process.replayed': 1,
+    });
+    expect(first?.links).toEqual([]);
+    expect(second?.links.map(({ context }) => context.spanId)).toEqual([first?.spanContext().spanId]);
+  });
+
+  it('of a durable run link to the life before, also after the run has begun anew', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ name: 'watch' });
+    const journal = memoryJournal();
+    const outcomes = [() => again(), failing(1, 2), () => 'over'];
+    const live = () => orchestrator.run(() => outcomes.shift()?.(), { id: 'run', journal });
+    await rejection(live());
+    await live();
+    await settled();
+    const [first, second] = spans().filter(({ name }) => name === 'watch');
+    expect(second?.links.map(({ context }) => context.spanId)).toEqual([first?.spanContext().spanId]);
+  });
+
   it('say how long a task has waited for a place of its limit, if it has', async () => {
     const { spans } = tracingSdk();
     await started();
@@ -61,6 +98,20 @@ describe('spans', () => {
     expect(spanOf(spans(), 'first').attributes).not.toHaveProperty('orchestrator.task.waited');
     const waited = spanOf(spans(), 'second').attributes['orchestrator.task.waited'];
     expect(waited).toBeGreaterThan(0.02);
+  });
+
+  it('of shared work belong to the trace of the first caller', async () => {
+    const { spans, provider } = tracingSdk();
+    await started();
+    const library = provider.getTracer('library');
+    const orchestrator = new Orchestrator({ name: 'handle' });
+    const load = orchestrator.action(() => library.startActiveSpan('SELECT', (span) => span.end()), {
+      name: 'load',
+      share: true,
+    });
+    await Promise.all([orchestrator.run(() => load()), orchestrator.run(() => load(), { name: 'second' })]);
+    await settled();
+    expect(treeOf(spans()).sort()).toEqual(['handle > load > load > SELECT', 'second > load']);
   });
 
   it('have the spans of libraries inside as children, and are children of the surrounding span', async () => {

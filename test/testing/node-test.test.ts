@@ -14,5 +14,5 @@ it("works with Node's test runner, its mocks and its timers", async () => {
   });
   const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   expect([code, errors]).toEqual([0, '']);
-  expect(output).toMatch(/^# pass 3$/m);
+  expect(output).toMatch(/^# pass 4$/m);
 });

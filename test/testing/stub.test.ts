@@ -3,7 +3,7 @@ import { Flow, FlowRuntime } from 'orchestrator/flow';
 import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
 import { stub } from 'orchestrator/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { rejection } from '../support.js';
+import { deferred, rejection, settled } from '../support.js';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -73,6 +73,30 @@ describe('stub', () => {
     expect(fake).toHaveBeenCalledTimes(2);
   });
 
+  it('refuses different fakes for actions with the same name, which would answer for each other', async () => {
+    const orchestrator = new Orchestrator();
+    const users = orchestrator.actions({ find: async () => 'user', count: () => 1 });
+    const orders = orchestrator.actions({ find: async () => 'order' });
+    const api = { findUser: users.find, countUsers: users.count, findOrder: orders.find };
+    expect(() =>
+      stub(api, { findUser: () => 'fake user', countUsers: () => 2, findOrder: () => 'fake order' }),
+    ).toThrow(
+      new ValidationError(
+        'fakes.findUser and fakes.findOrder replace actions that are both named "find", and stubs find actions by name: give the actions different names',
+      ),
+    );
+    expect(await Promise.all([api.findUser(), api.countUsers(), api.findOrder()])).toEqual(['user', 1, 'order']);
+    const fake = vi.fn(() => 'fake');
+    using _ = stub(api, { findUser: fake, findOrder: fake });
+    expect(await Promise.all([api.findUser(), api.findOrder()])).toEqual(['fake', 'fake']);
+  });
+
+  it('takes fakes for actions with the same name of different orchestrators', async () => {
+    const api = { first: shop().api.fetchUser, second: shop().api.fetchUser };
+    using _ = stub(api, { first: () => 'first', second: () => 'second' });
+    expect([await api.first('1'), await api.second('1')]).toEqual(['first', 'second']);
+  });
+
   it('may be nested, and restored in any order', async () => {
     const { orchestrator, api } = shop();
     const outer = stub(orchestrator, { fetchUser: () => 'outer', fetchOrders: () => ['outer'] });
@@ -92,9 +116,69 @@ describe('stub', () => {
 
   it('holds for copies, and for actions that are defined later', async () => {
     const { orchestrator, api } = shop();
-    using _ = stub(orchestrator, { fetchUser: () => 'fake', later: () => 'fake' });
+    using _ = stub(orchestrator, { fetchUser: () => 'fake', later: () => 'fake' }, { allowUnknown: true });
     expect(await orchestrator.withOptions(api.fetchUser, { retry: 1 })('1')).toBe('fake');
     expect(await orchestrator.action('later', () => 'real')()).toBe('fake');
+  });
+
+  it('leaves earlier stubs as they are if one of its names is unknown', async () => {
+    const { orchestrator, api } = shop();
+    expect(() => stub(orchestrator, { fetchUser: () => 'fake', fetchMenu: () => 'fake' })).toThrow(ValidationError);
+    expect(await api.fetchUser('1')).toBe('user 1');
+  });
+
+  it('accepts any name if the orchestrator has too many names to know all', async () => {
+    const orchestrator = new Orchestrator();
+    for (let number = 0; number < 1_000; number++) orchestrator.action(`action ${number}`, () => 'real');
+    const last = orchestrator.action('last', () => 'real');
+    using _ = stub(orchestrator, { last: () => 'fake', nobody: () => 'fake' });
+    expect(await last()).toBe('fake');
+  });
+
+  it.each(['run', Infinity, 60_000] as const)(
+    'forgets what share %o has kept, when it is set and when it is restored',
+    async (share) => {
+      const orchestrator = new Orchestrator();
+      const api = orchestrator.actions({ fetchUser: async (id: string) => `user ${id}`, other: () => 1 }, { share });
+      const fake = vi.fn(async (id: string) => `fake ${id}`);
+      await orchestrator.run(async () => {
+        expect(await api.fetchUser('1')).toBe('user 1');
+        const stubs = stub(orchestrator, { fetchUser: fake });
+        expect([await api.fetchUser('1'), await api.fetchUser('1')]).toEqual(['fake 1', 'fake 1']);
+        const unrelated = stub(orchestrator, { other: () => 2 });
+        expect(await api.fetchUser('1')).toBe('fake 1');
+        unrelated.restore();
+        expect(fake).toHaveBeenCalledTimes(1);
+        stubs.restore();
+        expect(await api.fetchUser('1')).toBe('user 1');
+        using _ = stub(orchestrator, { fetchUser: fake });
+        expect(await api.fetchUser('1')).toBe('fake 1');
+        expect(fake).toHaveBeenCalledTimes(2);
+      });
+    },
+  );
+
+  it('does not join a call in flight to the function, and the results of such a call are not kept', async () => {
+    const orchestrator = new Orchestrator();
+    const gate = deferred();
+    let calls = 0;
+    const fetchUser = orchestrator.action(
+      'fetchUser',
+      async () => {
+        if (++calls > 1) return 'real';
+        await gate.promise;
+        throw new Error('again');
+      },
+      { share: Infinity, retry: { retries: 1, minTimeout: 0 } },
+    );
+    const pending = fetchUser();
+    await settled();
+    const stubs = stub(fetchUser, () => 'fake');
+    expect(await fetchUser()).toBe('fake');
+    gate.resolve();
+    expect(await pending).toBe('fake');
+    stubs.restore();
+    expect(await fetchUser()).toBe('real');
   });
 
   it('hands `this` to the fake', async () => {
@@ -135,6 +219,15 @@ describe('stub', () => {
     const cases: [() => unknown, string][] = [
       [() => stub(orchestrator, { fetchUser: 'x' as never }), 'fakes.fetchUser must be a function, got String'],
       [() => stub(orchestrator, undefined as never), 'fakes must be an object of functions, got undefined'],
+      [
+        () => stub(orchestrator, { fetchUser: () => 1, FetchUsr: () => 1 }),
+        'fakes.FetchUsr is not the name of an action: did you mean "fetchUser"? If not, define the action first, or give { allowUnknown: true }',
+      ],
+      [
+        () => stub(orchestrator, { anonymous: () => 1 }),
+        'fakes.anonymous is not the name of an action: define the action first, or give { allowUnknown: true }',
+      ],
+      [() => stub(orchestrator, {}, { allowUnknwon: true } as never), 'allowUnknwon is unknown, expected allowUnknown'],
       [() => stub(api, { fetchUsr: () => 1 } as never), 'target.fetchUsr must be an action, got undefined'],
       [() => stub(api.fetchUser, 'x' as never), 'fake must be a function, got String'],
       [() => stub((() => 1) as never, (() => 1) as never), 'target must be an action, got Function'],

@@ -68,7 +68,7 @@ describe('the builder', () => {
     const flow = new Flow<Cart>('order')
       .node('fetch', () => 1)
       .node('charge', charge)
-      .batch('each', () => 2)
+      .batch('each', () => 2, { items: 'list' })
       .wait('approval')
       .sleep('pause', { duration: 1 });
     flow
@@ -217,7 +217,8 @@ describe('the builder', () => {
     flow.edge('class', 'end', { action: 'up' });
     // @ts-expect-error nor that
     flow.edge('instance', 'end', { action: 'no' });
-    // @ts-expect-error a wait chooses nothing
+    flow.edge('approval', 'end', { action: 'timeout' });
+    // @ts-expect-error a wait chooses nothing else
     flow.edge('approval', 'end', { action: 'approved' });
     // @ts-expect-error nor does a sleep
     flow.edge('pause', 'end', { action: 'over' });
@@ -270,7 +271,16 @@ describe('the builder', () => {
     flow.sleep('d', { until: 5 });
     // @ts-expect-error there is no such option
     flow.node('e', () => 1, { retires: 3 });
-    // @ts-expect-error a join waits for all or any
+    flow.node('close', () => 1, { joinStrategy: 'settled' });
+    flow.batch('each', () => 1, { joinStrategy: 'allCompleted' });
+    flow.node(
+      'alarm',
+      (_, { failures }) => {
+        expectTypeOf(failures).toEqualTypeOf<readonly NodeError[]>();
+      },
+      { joinStrategy: 'failed' },
+    );
+    // @ts-expect-error there is no such strategy
     flow.node('f', () => 1, { joinStrategy: 'some' });
     // @ts-expect-error a mapping has paths and expressions
     flow.node('g', () => 1, { inputs: { user: 7 } });
@@ -335,7 +345,10 @@ describe('the context', () => {
     expectTypeOf<ResumeOptions>().toEqualTypeOf<ContinueOptions>();
     flow.continue('run', { events: { approved: { by: 'Ada' } } });
     // @ts-expect-error a run that goes on has its id already
+    flow.continue('run', { id: 'run' });
+    // @ts-expect-error nor is there the former name of the id
     flow.continue('run', { runId: 'run' });
+    flow.run({}, { id: 'run' });
     flow.run({});
     // @ts-expect-error there is no such key
     flow.run({ totla: 1 });

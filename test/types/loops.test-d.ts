@@ -1,4 +1,4 @@
-import { Orchestrator } from 'orchestrator';
+import { Orchestrator, type Policy } from 'orchestrator';
 import {
   BlockingNode,
   type Done,
@@ -62,6 +62,17 @@ class Log extends NonBlockingNode<Order> {
 }
 
 const options = {} as never;
+
+describe('the options of a node', () => {
+  it('are those of a node of a flow, and not those of an action alone', () => {
+    const policy: Policy = { execute: (fn) => fn() };
+    new Loop('l').blocking('b', () => 1, { policy: [policy], timeout: { attempt: 5, total: null } });
+    // @ts-expect-error nodes do not share calls
+    new Loop('l').blocking('b', () => 1, { share: true });
+    // @ts-expect-error a fallback belongs to an action
+    new Loop('l').blocking('b', () => 1, { fallback: () => 2 });
+  });
+});
 
 describe('the fluent form', () => {
   it('gives the loop back from every step', () => {

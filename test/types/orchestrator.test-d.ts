@@ -7,6 +7,7 @@ import {
   type FallbackCall,
   Orchestrator,
   OrchestratorError,
+  type ParallelOptions,
   type Policy,
   type RetryBudgetOptions,
   type RetryContext,
@@ -344,6 +345,24 @@ describe('parallel', () => {
     expectTypeOf(never(1)).resolves.toEqualTypeOf<[number]>();
     const waiting = orchestrator.parallel([fetchUser], { failFast: true, concurrency: 2 });
     expectTypeOf(waiting('1')).resolves.toEqualTypeOf<[User]>();
+    const given: ParallelOptions = { settle: true };
+    const unknown = orchestrator.parallel([countOrders], given);
+    expectTypeOf(unknown(1)).resolves.toEqualTypeOf<[number] | [PromiseSettledResult<number>]>();
+    const undecided = orchestrator.parallel([countOrders], { settle: undefined });
+    expectTypeOf(undecided(1)).resolves.toEqualTypeOf<[number]>();
+  });
+
+  it('checks its options, beside valid ones as well', () => {
+    // @ts-expect-error settle and failFast exclude each other
+    orchestrator.parallel([countOrders], { settle: true, failFast: true });
+    orchestrator.parallel([countOrders], { settle: true, failFast: false });
+    orchestrator.parallel([countOrders], { settle: Math.random() > 0.5, failFast: Math.random() > 0.5 });
+    // @ts-expect-error there is no such option
+    orchestrator.parallel([countOrders], { settle: true, concurency: 2 });
+    // @ts-expect-error there is no such option
+    orchestrator.map([1], countOrders, { failFast: true, concurency: 2 });
+    // @ts-expect-error there is no such option
+    orchestrator.each([1], countOrders, { ordered: true, concurency: 2 });
   });
 });
 

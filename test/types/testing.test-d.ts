@@ -26,8 +26,11 @@ describe('stub', () => {
     stub(api, { fetchUsers: () => ({ id: '1' }) });
   });
 
-  it('takes any functions for an orchestrator, which does not know its actions', () => {
+  it('takes any functions for an orchestrator, which does not know the types of its actions', () => {
     expectTypeOf(stub(orchestrator, { fetchUser: async (id: string) => ({ id }) })).toEqualTypeOf<Stub>();
+    stub(orchestrator, { later: () => 1 }, { allowUnknown: true });
+    // @ts-expect-error the names of actions are known
+    stub(api, { count: () => 1 }, { allowUnknown: true });
     // @ts-expect-error a fake is a function
     stub(orchestrator, { fetchUser: 'user' });
   });

@@ -1,5 +1,6 @@
 import { beforeAll, expect, it } from 'vitest';
 import type { FaultPoint } from './fixtures/fault-points.js';
+import type { ExecutionTold, Told } from './fixtures/messages.js';
 import { begins, describeEngines, type EngineServer, ended, type Site, withSite } from './site.js';
 
 const defaults = {
@@ -61,12 +62,23 @@ describeEngines('a worker that is killed', (start, kind) => {
       expect(await site.orchestrator.errors(runId)).toEqual([]);
     }));
 
+  it.concurrent('after nodes that may be repeated has them repeated, and each counts once', () =>
+    on(async (site) => {
+      const runId = await site.start('repeatable');
+      const victim = site.spawnWorker({ behaviour: { die: ['d'] } });
+      expect(await victim.exited).toEqual(killed);
+      expect((await site.completions(runId, { follow: false })).map(({ nodeId }) => nodeId)).toEqual(['a']);
+      const rescuer = await site.startWorker();
+      for (const nodeId of ['b', 'c', 'd']) await rescuer.waitFor(begins(nodeId));
+      await site.expectSound([runId]);
+    }));
+
   const points: FaultPoint['at'][] = ['before commit', 'after commit', 'before enqueue', 'after enqueue'];
   if (kind === 'redis') points.push('before filing');
 
   it.concurrent.each(points)('%s, early and later, loses and repeats nothing', (at) =>
     on(async (site) => {
-      const workflows = ['wide', 'line', 'nested', 'flaky', 'join', 'wide', 'flaky', 'wide'] as const;
+      const workflows = ['wide', 'line', 'repeatable', 'nested', 'flaky', 'join', 'wide', 'flaky', 'wide'] as const;
       const runIds = await Promise.all(workflows.map((workflow) => site.start(workflow)));
       for (const time of [1, 2]) {
         const victim = site.spawnWorker({ faultPoint: { at, time } });
@@ -82,17 +94,17 @@ describeEngines('a worker that is killed', (start, kind) => {
     on(async (site) => {
       // Neither worker may take the jobs of the other.
       const lockDuration = 10_000;
-      const bystander = await site.startWorker({
-        behaviour: { hold: ['one'] },
-        worker: { lockDuration, concurrency: 1 },
-      });
+      const nodes = ['one', 'two', 'three', 'four'];
+      const behaviour = { hold: nodes };
+      const bystander = await site.startWorker({ behaviour, worker: { lockDuration, concurrency: 1 } });
       const runId = await site.start('wide');
-      await bystander.waitFor(begins('one'));
+      const isHeld = (told: Told): told is ExecutionTold => told.type === 'begins' && nodes.includes(told.nodeId);
+      const { nodeId } = await bystander.waitFor(isHeld);
       const faultPoint = { at: 'before filing', time: 1 } as const;
-      const victim = await site.startWorker({ behaviour: { hold: ['four'] }, faultPoint, worker: { lockDuration } });
-      await Promise.all(['two', 'three'].map((node) => victim.waitFor(ended(node))));
+      const victim = await site.startWorker({ behaviour, faultPoint, worker: { lockDuration } });
+      await Promise.all(nodes.filter((node) => node !== nodeId).map((node) => victim.waitFor(begins(node))));
       bystander.send({ type: 'release' });
-      await bystander.waitFor(ended('one'));
+      await bystander.waitFor(ended(nodeId));
       await site.expectIdle(bystander);
       victim.send({ type: 'release' });
       expect(await victim.exited).toEqual(killed);

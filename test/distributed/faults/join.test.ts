@@ -8,8 +8,8 @@ describeEngines('the last two predecessors of a join', (start) => {
   it(`that end at the same moment on two workers release it once, in each of ${runs} runs and more`, async () => {
     const on = await start();
     await withSite(on, async (site) => {
-      // Each worker executes few nodes at a time, so that both take part in each run.
-      const worker = { concurrency: atOnce / 2 };
+      // Each worker executes few nodes at a time, each in a job of its own, so that both take part in each run.
+      const worker = { concurrency: atOnce / 2, nodesPerJob: 1 };
       await Promise.all([site.startWorker({ worker }), site.startWorker({ worker })]);
       const runIds: string[] = [];
       let apart = 0;

@@ -117,6 +117,9 @@ describeWithPostgres('a saved run on Postgres', () => {
           `select pg_terminate_backend(pid) from pg_stat_activity where datname = 'ended'`,
         );
         kills += rowCount ?? 0;
+        // On a slow machine, no turn would end between two kills that come by the clock.
+        const before = ended.length;
+        await eventually(() => ended.length > before || turns > 0);
         await sleep(30);
       }
     };

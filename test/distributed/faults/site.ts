@@ -5,6 +5,7 @@ import {
   DistributedWorker,
   type Engine,
   type EngineOptions,
+  type EventsOptions,
   OrchestratorBuilder,
   type StartOptions,
   type WorkerOptions,
@@ -227,9 +228,12 @@ export class Site {
   }
 
   /** Lists the completed nodes in order, each as often as the journal has it. */
-  async completions(runId: string): Promise<{ readonly nodeId: string; readonly workerId: string }[]> {
+  async completions(
+    runId: string,
+    options?: EventsOptions,
+  ): Promise<{ readonly nodeId: string; readonly workerId: string }[]> {
     const found: { nodeId: string; workerId: string }[] = [];
-    for await (const { type, nodeId = '', workerId = '' } of this.orchestrator.events(runId)) {
+    for await (const { type, nodeId = '', workerId = '' } of this.orchestrator.events(runId, options)) {
       if (type === 'completed') found.push({ nodeId, workerId });
     }
     return found;

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Values } from '../../../src/distributed/journal/values.js';
 import { DefaultSerializer } from '../../../src/flow/index.js';
 import type { Source } from '../../../src/flow/run/changes.js';
-import { Codec } from '../../../src/flow/run/codec.js';
+import { Codec } from '../../../src/shared/codec.js';
+import fc from '../../properties.js';
 
 const codec = new Codec(new DefaultSerializer());
 const textsOf = (source: Source) =>

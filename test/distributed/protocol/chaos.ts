@@ -9,7 +9,7 @@ import {
 } from 'orchestrator/distributed';
 import type { Commit, Consumer, Delivery, Disposition, Handler } from 'orchestrator/distributed/engine';
 import type { FlowRuntime } from 'orchestrator/flow';
-import { settled } from '../../support.js';
+import { turns } from '../../../src/distributed/testing/lateness.js';
 import { eventually } from '../servers/eventually.js';
 import { type AnyFlow, Journals } from './journals.js';
 
@@ -44,6 +44,8 @@ export class ChaoticFleet {
   readonly inner = memory();
   readonly journal: Journals;
   readonly orchestrator: DistributedOrchestrator;
+  /** Number of ends of nodes that were sent with the commit of a later node. */
+  heldBack = 0;
   readonly #losses = new Map<string, number>();
   readonly #programs = new Set<Program>();
   #deaths = 0;
@@ -55,6 +57,7 @@ export class ChaoticFleet {
     private readonly concurrency: readonly number[],
     private readonly chaos: Chaos,
     private readonly random: () => number,
+    private readonly nodesPerJob = 1,
   ) {
     this.journal = new Journals(flow, runtime);
     const engine = this.#engineOf({ isAlive: true, onDeath: new Set() }, calm);
@@ -82,7 +85,8 @@ export class ChaoticFleet {
     const program: Program = { isAlive: true, onDeath: new Set() };
     this.#programs.add(program);
     const engine = this.#engineOf(program, this.chaos);
-    program.worker = new DistributedWorker({ engine, workflows: [this.flow], runtime: this.runtime, concurrency });
+    const { flow, runtime, nodesPerJob } = this;
+    program.worker = new DistributedWorker({ engine, workflows: [flow], runtime, concurrency, nodesPerJob });
     program.onDeath.add(() => {
       this.#programs.delete(program);
       void this.#startWorker(concurrency);
@@ -147,6 +151,7 @@ export class ChaoticFleet {
   }
 
   async #commit(runId: string, known: number, commits: readonly Commit[]) {
+    this.heldBack += commits.filter(({ withPrevious }) => withPrevious).length;
     const answer = await this.inner.commit(runId, known, commits);
     if (answer === undefined) return answer;
     this.journal.note(commits, answer);
@@ -160,7 +165,7 @@ export class ChaoticFleet {
     const moments = Math.floor(this.random() * 4);
     try {
       await this.orchestrator.pause(runId);
-      for (let moment = 0; moment < moments; moment++) await settled();
+      await turns(moments);
       await this.orchestrator.resume(runId);
     } catch (error) {
       if ((error as { code?: string }).code !== 'ERR_RUN_STATE') throw error;
@@ -183,7 +188,7 @@ export class ChaoticFleet {
    * Handles a delivery. When the program dies or the lock is lost, the job goes back, whatever the handler still does.
    */
   #handle(program: Program, handler: Handler, delivery: Delivery): Promise<Disposition> {
-    if (!program.isAlive) return settled().then(() => ({ delay: 0 }));
+    if (!program.isAlive) return turns(1).then(() => ({ delay: 0 }));
     const { id } = delivery.job;
     const abort = new AbortController();
     return new Promise((resolve) => {
@@ -206,7 +211,7 @@ export class ChaoticFleet {
         },
       );
       if (!this.#happens(this.chaos.lostLocks) || losses > 0) return;
-      void settled().then(() => {
+      void turns(1).then(() => {
         giveBack();
         if (this.random() < 0.5) abort.abort(new Error('the lock is lost'));
       });

@@ -3,6 +3,7 @@ import type { DistributedOrchestrator } from 'orchestrator/distributed';
 import { MemoryCheckpointStore, type WorkflowResult } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RunStateError } from '../../../src/distributed/errors.js';
+import { amountOf } from '../../needs/amount.js';
 import { type Explored, explore } from './explore.js';
 import { flows, runtime } from './flows.js';
 import { faultsOfReplicas, repeatedEffects } from './journals.js';
@@ -27,10 +28,15 @@ vi.mock(import('../../../src/distributed/journal/incarnation.js'), async (origin
  * PROTOCOL_REPORT names a file to which the numbers of each setting are appended as a line of JSON.
  */
 
-/** Maximum number of moments in each setting: enough to visit all if a single fault hits one of the smallest flows. */
-const most = Number(process.env.PROTOCOL_MOMENTS ?? 1_300);
+/**
+ * Maximum number of moments in each setting: enough to visit all if a single fault hits one of the smallest flows, and
+ * fewer where not everything is there.
+ */
+const most = amountOf('PROTOCOL_MOMENTS', 1_300, 400);
+/** Maximum number of moments of a wait that expires. */
+const mostExpiring = amountOf('PROTOCOL_MOMENTS', 500, 200);
 /** Maximum number of moments if several faults come together: a sample, spread over all moments. */
-const mostTogether = Number(process.env.PROTOCOL_MOMENTS ?? 40);
+const mostTogether = amountOf('PROTOCOL_MOMENTS', 40, 20);
 const only = process.env.PROTOCOL_ONLY;
 /** The file that the results are appended to. */
 const report = process.env.PROTOCOL_REPORT;
@@ -88,6 +94,15 @@ interface Given extends Partial<Omit<Setting, 'flow' | 'runtime'>> {
 
 const checkedJournals = new Set<string>();
 
+/** No effect was repeated, and the journal leaves no work and gives equal replicas. Each journal is checked once. */
+function checkRecords({ run, journal }: World): void {
+  expect(repeatedEffects(run)).toEqual([]);
+  if (checkedJournals.has(journal.key)) return;
+  checkedJournals.add(journal.key);
+  expect(journal.replica().ledger.size).toBe(0);
+  expect(faultsOfReplicas(journal.origin, run)).toEqual([]);
+}
+
 async function check(world: World, name: FlowName, or: readonly string[]): Promise<string> {
   expect(world.errors).toEqual([]);
   expect(world.parked).toEqual([]);
@@ -113,17 +128,40 @@ async function check(world: World, name: FlowName, or: readonly string[]): Promi
   for (const refusal of world.refusals.values()) expect(refusal).toBeInstanceOf(RunStateError);
   expect({ queued: world.queued, errors: world.errors }).toEqual({ queued: [], errors: [] });
   expect(digest(await world.look().result(runId))).toEqual(expected);
-  expect(repeatedEffects(world.run)).toEqual([]);
-  const { journal } = world;
-  if (!checkedJournals.has(journal.key)) {
-    checkedJournals.add(journal.key);
-    expect(journal.replica().ledger.size).toBe(0);
-    expect(faultsOfReplicas(journal.origin, world.run)).toEqual([]);
-  }
+  checkRecords(world);
   const cancelled = world.run.entries.filter(({ text }) => text.startsWith('{"type":"retried"')).length;
   expect(world.run.finished).toBe(1 + cancelled);
   const then = [isResumed && 'resumed', isRetried && 'retried', isSignalled && 'signalled'].filter(Boolean);
   return [status, ...then].join(', ');
+}
+
+/** A wait has ended either by its event or by its expiry, and each signal was answered accordingly. */
+async function checkExpiry(world: World, isInside: boolean): Promise<string> {
+  expect({ errors: world.errors, parked: world.parked, queued: world.queued }).toEqual({
+    errors: [],
+    parked: [],
+    queued: [],
+  });
+  const ended = world.run.status;
+  if (ended === 'paused') await world.control((orchestrator) => orchestrator.resume(runId));
+  if (ended === 'cancelled') await world.control((orchestrator) => orchestrator.retry(runId));
+  for (const refusal of world.refusals.values()) expect(refusal).toBeInstanceOf(RunStateError);
+  expect({ queued: world.queued, errors: world.errors }).toEqual({ queued: [], errors: [] });
+  const { status, output } = await world.look().result(runId);
+  expect(status).toBe('completed');
+  const text = JSON.stringify(output);
+  const isDelivered = text.includes('["b","payload"]');
+  expect(text.includes('["c"')).toBe(!isDelivered);
+  const outcomes = world.answers.filter((answer) => typeof answer === 'string');
+  const count = (outcome: string) => outcomes.filter((one) => one === outcome).length;
+  // A signal that is kept before the wait begins ends the wait. A sub-flow that is being executed may wait for any event,
+  // so a signal that comes after the expiry may be kept in vain.
+  const isVain = isInside && count('kept') > 0 && !isDelivered;
+  const isAnswered = count('delivered') > 0 || (count('kept') > 0 && !isVain);
+  expect({ outcomes, isDelivered }).toEqual({ outcomes, isDelivered: isAnswered });
+  expect(count('delivered')).toBeLessThanOrEqual(1);
+  checkRecords(world);
+  return [ended, isDelivered ? 'delivered' : 'expired', ...outcomes.toSorted()].join(', ');
 }
 
 async function explored(name: FlowName, title: string, { or = [], ...given }: Given): Promise<Explored> {
@@ -135,7 +173,8 @@ async function explored(name: FlowName, title: string, { or = [], ...given }: Gi
     concurrency: 1,
     most,
     ...given,
-    check: (world) => check(world, name, or),
+    check: (world) =>
+      name.includes('expires') ? checkExpiry(world, name.includes('sub-flow')) : check(world, name, or),
   });
   const seconds = Number(process.hrtime.bigint() - began) / 1e9;
   if (report !== undefined) appendFileSync(report, `${JSON.stringify({ name, title, ...found, seconds })}\n`);
@@ -192,6 +231,7 @@ const controls: readonly (readonly [
       'a fork and a join',
       'a join of all',
       'a fallback',
+      'a clean-up and an alarm',
       'a node that is tried again',
       'a sleep beside a node',
     ],
@@ -226,12 +266,49 @@ const controls: readonly (readonly [
     ['paused'],
     ['a chain of three', 'a join of all', 'a sleep beside a node'],
   ],
-  ['a retry', [retry], ['failed'], ['a node that fails once']],
+  ['a retry', [retry], ['failed'], ['a node that fails once', 'a clean-up after a node that fails once']],
   ['a signal', [go], [], ['a wait', 'a wait beside a node']],
   ['a signal beside a pause and a resume', [go, inTurn(pause, resume)], ['paused'], ['a wait', 'a wait beside a node']],
   ['a signal beside a cancel', [go, cancel], ['cancelled'], ['a wait', 'a wait beside a node']],
   ['two signals', [go, go], [], ['a wait', 'a wait beside a node']],
+  ['two signals to what expires', [go, go], [], ['a wait that expires', 'a wait that expires in a sub-flow']],
+  [
+    'a signal to what expires, beside a pause and a resume',
+    [go, inTurn(pause, resume)],
+    [],
+    ['a wait that expires', 'a wait that expires beside a node', 'a wait that expires in a sub-flow'],
+  ],
+  [
+    'a signal to what expires, beside a cancel and a retry',
+    [go, inTurn(cancel, retry)],
+    [],
+    ['a wait that expires', 'a wait that expires in a sub-flow'],
+  ],
 ];
+
+const expiring: readonly FlowName[] = [
+  'a wait that expires',
+  'a wait that expires beside a node',
+  'a wait that expires in a sub-flow',
+];
+
+describe.each(expiring)('%s, on two workers', (name) => {
+  it.runIf(chosen(`${name}, no signal`))('ends by its time if no signal comes', async () => {
+    const { outcomes } = await explored(name, 'no signal', {});
+    expect(Object.keys(outcomes)).toEqual(['completed, expired']);
+  });
+
+  const kinds: Fault[] = ['crash', 'lost lock', 'late delivery', 'compaction'];
+  it.each([undefined, ...kinds].filter((kind) => chosen(`${name}, signal, ${kind}`)))(
+    'ends once, by a signal or by its time, and the signal is answered so (fault: %s)',
+    async (kind) => {
+      const faults = kind === undefined ? {} : { faults: 1, kinds: [kind] };
+      const { outcomes } = await explored(name, `signal, ${kind}`, { ...faults, controls: [go], most: mostExpiring });
+      expect(Object.keys(outcomes)).toContain('completed, delivered, delivered');
+      expect(Object.keys(outcomes)).toContain('completed, expired, too-late');
+    },
+  );
+});
 
 const rows = controls.flatMap(([what, list, or, names]) => names.map((name) => [what, name, list, or] as const));
 

@@ -17,8 +17,15 @@ const counted: Node = async (input, { context, nodeId, visit }) => {
   return { [nodeId]: input ?? null };
 };
 
-/** A node whose input depends on the predecessor that ends first, so its output does not include the input. */
+/** A node whose input depends on the order of events, so its output does not include the input. */
 const first: Node = async (_input, args) => counted('first', args);
+
+/** A node that records its execution, also in a sub-flow, whose context has no total. */
+const ended: Node = async (input, { context, nodeId, visit }) => {
+  await step(`${nodeId}#${visit}`);
+  (context as Partial<Total>).total = ((context as Partial<Total>).total ?? 0) + 1;
+  return [nodeId, input ?? null];
+};
 
 const failing: Node = async (input, args) => {
   await counted(input, args);
@@ -47,6 +54,15 @@ const flaky: Node = async (input, args) => {
 const flow = (id: string) => new Flow<Record<string, unknown>>(id, { merge } as never);
 const loose = (built: unknown) => built as AnyFlow;
 const quick = { minTimeout: 0, maxTimeout: 0 };
+
+/** A wait that is followed by `b` if its event comes in time, and by `c` if it expires. */
+const expiring = (id: string) =>
+  flow(id)
+    .wait('go', { timeout: 50 })
+    .node('b', ended)
+    .node('c', ended)
+    .edge('go', 'b')
+    .edge('go', 'c', { action: 'timeout' });
 
 export const flows = {
   'a chain of three': loose(
@@ -126,11 +142,39 @@ export const flows = {
       .edge('a', 'b'),
   ),
   'a node that fails': loose(flow('failure').node('a', failing).node('b', counted).node('c', counted).edge('a', 'c')),
+  'a clean-up and an alarm': loose(
+    flow('after')
+      .node('a', failing)
+      .node('b', counted)
+      .node('never', counted)
+      .node('close', counted, { joinStrategy: 'settled' })
+      .node('alarm', counted, { joinStrategy: 'failed' })
+      .edge('a', 'never')
+      .edge('never', 'close')
+      .edge('b', 'close')
+      .edge('a', 'alarm'),
+  ),
+  'a clean-up after a node that fails once': loose(
+    flow('after once')
+      .node('a', failingOnce)
+      .node('close', first, { joinStrategy: 'settled' })
+      .node('b', counted)
+      .edge('a', 'close')
+      .edge('a', 'b'),
+  ),
   'a node that fails once': loose(
     flow('once').node('a', failingOnce).node('b', counted).node('c', counted).edge('a', 'c'),
   ),
   'a wait': loose(flow('wait').node('a', counted).wait('go').node('b', counted).edge('a', 'go').edge('go', 'b')),
   'a wait beside a node': loose(flow('beside').wait('go').node('a', counted).node('b', counted).edge('go', 'b')),
+  'a wait that expires': loose(expiring('expires')),
+  'a wait that expires beside a node': loose(expiring('expiresBeside').node('d', counted)),
+  'a wait that expires in a sub-flow': loose(
+    flow('expiresInside')
+      .node('sub', expiring('inside') as never)
+      .node('last', counted)
+      .edge('sub', 'last'),
+  ),
   'a sleep beside a node': loose(
     flow('sleep')
       .sleep('nap', { duration: 50 } as never)

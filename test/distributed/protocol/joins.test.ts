@@ -42,7 +42,7 @@ describe.each(['all', 'any'] as const)('a join of %s', (joinStrategy) => {
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
     // Each worker executes one node at a time, so the two predecessors of a run are never on the same worker.
     const workers = ['one', 'other'].map(
-      (id) => new DistributedWorker({ engine, workflows: [flow], concurrency: 1, id }),
+      (id) => new DistributedWorker({ engine, workflows: [flow], concurrency: 1, nodesPerJob: 1, id }),
     );
     await Promise.all(workers.map((worker) => worker.start()));
     let onTwo = 0;

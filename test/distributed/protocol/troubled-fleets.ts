@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type DistributedOrchestrator,
   DistributedWorker,
@@ -7,11 +8,26 @@ import {
   type StepMetrics,
 } from 'orchestrator/distributed';
 import { type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
-import { FlowRuntime, MemoryCheckpointStore, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
+import {
+  FlowRuntime,
+  MemoryCheckpointStore,
+  type NodeArgs,
+  type Waiting,
+  type WorkflowResult,
+} from 'orchestrator/flow';
 import { expect } from 'vitest';
 import { never } from '../../../src/distributed/testing/program.js';
 import { calm } from '../../../src/distributed/testing/trouble-plan.js';
-import { markOf, pictureOf, type Scene, type Site } from '../../flow/scene.js';
+import {
+  type AnyFlow,
+  eventsFor,
+  isAnswered,
+  markOf,
+  payloadOf,
+  pictureOf,
+  type Scene,
+  type Site,
+} from '../../flow/scene.js';
 import { eventually } from '../servers/eventually.js';
 
 /*
@@ -40,7 +56,7 @@ export async function inProcess(scene: Scene, runId: string): Promise<Ended> {
   const options = { ...scene.options, checkpoint: new MemoryCheckpointStore() };
   let result: WorkflowResult = await runtime.run(flow, contextOf(scene), { ...options, runId });
   while (result.status === 'awaiting') {
-    const events = Object.fromEntries(result.awaiting.map(({ event }) => [event, payloadOf(event)]));
+    const events = await eventsFor(result.awaiting);
     result = await runtime.resume(flow, runId, { ...options, events });
   }
   return { result, executions };
@@ -55,6 +71,8 @@ export interface FleetOptions {
   readonly patience?: number | undefined;
   /** Maximum duration of the run, in milliseconds. */
   readonly timeout: number;
+  /** If true, events are sent at any moment, early, twice and late. Default: each once, when the run waits for it. */
+  readonly isEager?: boolean;
 }
 
 /** Runs a scene on workers whose engine calls go wrong. */
@@ -97,7 +115,12 @@ class Fleet {
     const workers = this.options.plans.map((plan) => this.#startProgram(plan));
     const orchestrator = this.#orchestratorOn(this.engine);
     await this.#startRun(runId);
+    const eager =
+      this.options.isEager === true
+        ? sendAll(orchestrator, runId, this.scene.build(siteOf([], () => true)))
+        : undefined;
     await this.#untilOver(orchestrator, runId);
+    await eager;
     const result = await orchestrator.result(runId);
     const metrics = await orchestrator.metrics(runId);
     await Promise.all(workers);
@@ -172,7 +195,8 @@ class Fleet {
         if (status !== 'awaiting') return ['completed', 'failed', 'stalled', 'cancelled'].includes(status);
         const { awaiting } = await orchestrator.result(runId);
         const { attempts } = await orchestrator.metrics(runId);
-        const events = [...new Set(awaiting.filter(({ until }) => until === undefined).map(({ event }) => event))];
+        const isOpen = (wait: Waiting) => (wait.until === undefined || wait.expires === true) && isAnswered(wait);
+        const events = [...new Set(awaiting.filter(isOpen).map(({ event }) => event))];
         const wait = `${attempts} ${events}`;
         if (wait === sent) return false;
         sent = wait;
@@ -199,6 +223,20 @@ class Fleet {
     const depth = async () => expect(await this.engine.queue.depth()).toEqual(nothing);
     await eventually(depth, { timeout: 15_000 }).catch((error) => faults.push(`jobs are left: ${error.message}`));
     return faults;
+  }
+}
+
+/** Sends the events of a flow again and again, whether a node waits for them or not, until they come too late. */
+export async function sendAll(orchestrator: DistributedOrchestrator, runId: string, flow: AnyFlow): Promise<void> {
+  const waits = flow.toBlueprint().nodes.filter(({ uses }) => uses === 'wait');
+  const answered = waits.filter(({ params }) => Number(params?.timeout ?? Infinity) > 60_000);
+  for (const open = new Set(answered.map(({ id }) => id)); open.size > 0; await sleep(4)) {
+    for (const event of open) {
+      const outcome = await orchestrator.signal(runId, event, payloadOf(event)).catch(() => undefined);
+      // In a loop, an event that has ended a wait may be waited for again.
+      const isOver = outcome === 'duplicate' && (await orchestrator.run(runId)).finishedAt !== undefined;
+      if (outcome === 'too-late' || isOver) open.delete(event);
+    }
   }
 }
 
@@ -264,10 +302,6 @@ function siteOf(executions: string[], isAlive: () => boolean): Site {
 
 function contextOf({ context }: Scene): Record<string, unknown> {
   return structuredClone(context ?? {}) as Record<string, unknown>;
-}
-
-function payloadOf(event: string): string {
-  return `payload of ${event}`;
 }
 
 function lastOf(text: string): string {

@@ -67,7 +67,7 @@ export interface Setting {
   readonly hasSteps?: boolean;
 }
 
-export type Control = (orchestrator: DistributedOrchestrator) => Promise<void>;
+export type Control = (orchestrator: DistributedOrchestrator) => Promise<unknown>;
 
 /** A program: a worker or an orchestrator. */
 interface Program {
@@ -153,6 +153,8 @@ export class World {
   readonly errors: unknown[] = [];
   /** The refusals of operations on the run, by the number of the operation. */
   readonly refusals = new Map<number, unknown>();
+  /** The answers to operations on the run. */
+  readonly answers: unknown[] = [];
   readonly journal: Journals;
   readonly inner = memory();
   faultsLeft: number;
@@ -303,6 +305,8 @@ export class World {
       workflows: [flow],
       runtime,
       concurrency,
+      // What nodes have taken must not change the order of the steps.
+      nodesPerJob: 1,
       id: program.name,
       heartbeatInterval: never,
       watchInterval: never,
@@ -326,7 +330,11 @@ export class World {
           program.isAlive = false;
           if (error !== undefined) this.refusals.set(start.at, error);
         };
-        void start.control(this.#orchestrator(this.#engineOf(program))).then(() => end(), end);
+        const heard = (answer: unknown) => {
+          this.answers.push(answer);
+          end();
+        };
+        void start.control(this.#orchestrator(this.#engineOf(program))).then(heard, end);
       },
     };
   }

@@ -44,6 +44,7 @@ auth_file = ${users}
 pool_mode = ${mode}
 default_pool_size = 40
 max_client_conn = 400
+server_login_retry = 1
 `;
   // pgbouncer refuses to run as root.
   if (user !== undefined) await Promise.all([directory, users].map((path) => chown(path, user.uid, user.gid)));

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../../programs/compiled.js';
 import { guardProcess } from './reaper.js';
 import { track } from './track.js';
 
@@ -57,7 +58,8 @@ export class WorkerProcess<Message> {
 
   constructor({ module, env, isBuilt = false }: WorkerProcessOptions) {
     this.#file = module instanceof URL ? fileURLToPath(module) : module;
-    this.#process = spawn(process.execPath, [...(isBuilt ? [] : ['--import', 'tsx']), this.#file], {
+    const program = isBuilt ? this.#file : compiled(this.#file);
+    this.#process = spawn(process.execPath, [program], {
       cwd: root,
       env: { ...process.env, VITEST_WORKER_ID: undefined, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import type { WorkItem } from '../../../src/distributed/journal/ledger.js';
 import type { RunHandle } from '../../../src/distributed/run/run-handle.js';
 import { openRun } from '../../../src/distributed/run/run-handles.js';
+import { Sharing } from '../../../src/distributed/worker/sharing.js';
 import { WorkItemJournal } from '../../../src/distributed/worker/work-item-journal.js';
 import { stateFor } from '../../../src/distributed/worker/work-item-state.js';
 import { Workflows } from '../../../src/distributed/workflows/workflows.js';
@@ -40,7 +41,9 @@ class Program {
     const { replica, workflow } = handle;
     const item = replica.ledger.get(workflow.plan.indexOf(nodeId)) as WorkItem;
     const own = stateFor(handle, item);
-    const holder = { workerId: 'worker', job: 'job', maxPayload: 1_000, until: new Cancellation([], false) };
+    const sharing = new Sharing(1);
+    const until = new Cancellation([], false);
+    const holder = { workerId: 'worker', job: 'job', maxPayload: 1_000, sharing, until, mayHold: true };
     const journal = new WorkItemJournal(handle, holder, own, item);
     const append = journal.append.bind(journal);
     journal.append = (...args) => append(...args).then(afterwards);

@@ -2,12 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { compiledSource } from '../../programs/compiled.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const source = new URL('../../../src/flow/index.ts', import.meta.url).href;
-
-const program = `
-import { FileCheckpointStore } from '${source}';
+const program = () => `
+import { FileCheckpointStore } from '${compiledSource('flow')}';
 const [directory, runId] = process.argv.slice(1);
 const store = new FileCheckpointStore(directory);
 const { token } = await store.claim(runId, 'the holder');
@@ -17,7 +16,7 @@ setInterval(() => {}, 1_000);
 
 /** A program that holds a run in files. */
 export async function startHolder(directory: string, runId: string) {
-  const flags = ['--import', 'tsx', '--input-type=module', '--eval', program, '--', directory, runId];
+  const flags = ['--input-type=module', '--eval', program(), '--', directory, runId];
   const child = spawn(process.execPath, flags, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   const closed = once(child, 'close');
   const [token] = await once(createInterface(child.stdout), 'line');

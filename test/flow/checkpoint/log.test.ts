@@ -383,4 +383,31 @@ describe('snapshots', () => {
     const result = await flow.resume('run', { checkpoint: store, events: { w: 'go' } });
     expect(result).toMatchObject({ status: 'completed', context: { turn: 200, w: 'go' } });
   });
+
+  it('that take longer than five seconds leave the run free when it ends, and arrive nowhere', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const store = new MemoryCheckpointStore();
+      const late: (() => Promise<void>)[] = [];
+      let saves = 0;
+      const checkpoint = over(store, {
+        save: (...args) => {
+          if (++saves === 1) return store.save(...args);
+          return new Promise((resolve, reject) => late.push(() => store.save(...args).then(resolve, reject)));
+        },
+      });
+      const flow = growing(40, 10_000);
+      const running = flow.run({}, { runId: 'run', checkpoint });
+      await eventually(() => expect(late.length).toBeGreaterThan(0));
+      await eventually(async () => expect((await store.load('run'))?.entries.length).toBe(41));
+      await vi.advanceTimersByTimeAsync(5_100);
+      expect(await running).toMatchObject({ status: 'awaiting' });
+      await Promise.all(late.map((arrive) => arrive()));
+      expect((await store.load('run'))?.entries).toHaveLength(41);
+      const result = await flow.resume('run', { checkpoint: store, events: { w: 'go' } });
+      expect(result).toMatchObject({ status: 'completed', context: { turn: 40, w: 'go' } });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });
