@@ -1,15 +1,28 @@
 /**
- * The architecture, as rules on imports: never up, never sideways except distributed -> flow, no circles.
+ * The architecture, as rules on imports: never up, never sideways except distributed -> flow -> durable, no circles.
  *
  *     page                                               may import what the dashboard says to it
  *     tools      cli -> dashboard  telemetry  progress   may import the public face of anything below
- *     drivers    distributed -> flow   loops   limits    may import the kernel
+ *     drivers    distributed -> flow -> durable          may import the kernel
+ *                loops   limits
  *     testing                                            may import the kernel
  *     kernel                                             may import shared
  *     shared     what belongs to no layer                imports none of these
  */
-const drivers = 'flow|distributed|loops|limits';
+const drivers = 'durable|flow|distributed|loops|limits';
 const tools = 'cli|dashboard|telemetry|progress';
+
+/** The part of the command line that a command loads when it is executed. */
+const workOfCommands = '(commands/.*/work[.]ts$|completion/|setup/)';
+
+/** The folders of the kernel, each with those that it may import. */
+const roomsOfKernel = {
+  hooks: [],
+  scope: ['hooks'],
+  policies: ['hooks', 'scope'],
+  groups: ['hooks', 'scope'],
+  actions: ['hooks', 'scope', 'policies'],
+};
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -32,6 +45,15 @@ export default {
       from: { path: '^src/kernel/' },
       to: { path: '^src/', pathNot: '^src/(kernel|shared)/' },
     },
+    ...Object.entries(roomsOfKernel).map(([room, below]) => ({
+      name: `kernel-${room}-stands-on-${below.join('-and-') || 'errors-and-cancellation'}`,
+      severity: 'error',
+      from: { path: `^src/kernel/${room}/` },
+      to: {
+        path: '^src/kernel/',
+        pathNot: `^src/kernel/(${[room, ...below].join('|')})/|/(cancellation|errors)\\.ts$`,
+      },
+    })),
     {
       name: 'drivers-know-no-tool',
       severity: 'error',
@@ -40,16 +62,28 @@ export default {
     },
     {
       name: 'drivers-do-not-know-each-other',
-      comment: 'Only the distributed layer builds on another driver: it moves the tasks of flows.',
+      comment: 'The distributed layer moves the tasks of flows, and flows may build on durable runs.',
       severity: 'error',
       from: { path: `^src/(${drivers})/` },
-      to: { path: `^src/(${drivers})/`, pathNot: ['^src/$1/', '^src/flow/'] },
+      to: { path: `^src/(${drivers})/`, pathNot: ['^src/$1/', '^src/(flow|durable)/'] },
     },
     {
-      name: 'flow-loops-and-limits-stand-on-the-kernel-alone',
+      name: 'durable-loops-and-limits-stand-on-the-kernel-alone',
       severity: 'error',
-      from: { path: '^src/(flow|loops|limits)/' },
+      from: { path: '^src/(durable|loops|limits)/' },
       to: { path: `^src/(${drivers})/`, pathNot: '^src/$1/' },
+    },
+    {
+      name: 'flow-stands-on-the-kernel-and-durable-runs',
+      severity: 'error',
+      from: { path: '^src/flow/' },
+      to: { path: `^src/(${drivers})/`, pathNot: ['^src/flow/', '^src/durable/'] },
+    },
+    {
+      name: 'testing-of-durable-runs-is-for-tests-alone',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/durable/testing/' },
+      to: { path: '^src/durable/testing/' },
     },
     {
       name: 'rooms-of-flow-are-entered-by-their-doors',
@@ -98,6 +132,30 @@ export default {
       severity: 'error',
       from: { path: '^src/(dashboard|telemetry|progress)/' },
       to: { path: `^src/(${tools})/`, pathNot: '^src/$1/' },
+    },
+    {
+      name: 'command-line-loads-work-when-it-is-executed',
+      comment: 'Help, completion and errors in the arguments load declarations only. Use loaded() for the rest.',
+      severity: 'error',
+      from: { path: '^src/cli/', pathNot: `^src/cli/${workOfCommands}` },
+      to: {
+        path: '^src/|node_modules',
+        pathNot: [`^src/cli/(?!${workOfCommands})`, '^src/(shared|distributed/status)/', 'node_modules/commander/'],
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'dashboard-loads-nothing-that-it-shows',
+      comment:
+        'It is given runs and loops, and tells their errors apart by code. Programs load only the layers that they use.',
+      severity: 'error',
+      from: { path: '^src/dashboard/' },
+      to: {
+        path: `^src/(kernel|${drivers}|index[.]ts$)`,
+        pathNot: '^src/distributed/status/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'page-knows-the-dashboard-alone',

@@ -8,15 +8,13 @@ const flow = new Flow('train')
   .node('leave', () => 'Ghent')
   .node(
     'change',
-    (town: string, { attempt }) => {
+    (town, { attempt }) => {
       if (attempt === 1) throw new Error('the connection was missed');
       return `${town}, Bruges`;
     },
-    { retry: { retries: 2, minTimeout: 10 } },
+    { after: 'leave', retry: { retries: 2, minTimeout: 10 } },
   )
-  .node('arrive', (towns: string) => `${towns}, Ostend`)
-  .edge('leave', 'change')
-  .edge('change', 'arrive');
+  .node('arrive', (towns) => `${towns}, Ostend`, { after: 'change' });
 
 const fleet = defineFleet({ engine: memory(), workflows: [flow] });
 const orchestrator = fleet.orchestrator();

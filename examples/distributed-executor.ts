@@ -5,12 +5,9 @@ import { Flow, withAction } from 'orchestrator/flow';
 
 const flow = new Flow<{ orderId: string }>('order')
   .node('fetch', async (_input, { context }) => ({ id: context.orderId, total: 120 }), { retry: 3 })
-  .node('check', (order: { total: number }) => withAction(order.total > 100 ? 'large' : 'small', order))
-  .node('call', ({ id }: { id: string }) => `customer of ${id} was called`)
-  .node('charge', ({ id }: { id: string }) => `${id} was charged`)
-  .edge('fetch', 'check')
-  .edge('check', 'call', { action: 'large' })
-  .edge('check', 'charge', { action: 'small' });
+  .node('check', (order) => withAction(order.total > 100 ? 'large' : 'small', order), { after: 'fetch' })
+  .node('call', ({ id }) => `customer of ${id} was called`, { after: { check: 'large' } })
+  .node('charge', ({ id }) => `${id} was charged`, { after: { check: 'small' } });
 
 // In this program.
 const here = await flow.run({ orderId: '42' });

@@ -50,9 +50,7 @@ function counting(engine: Engine): Counting {
 const flow = new Flow('sum')
   .node('left', () => 2)
   .node('right', () => 3)
-  .node('sum', ({ left, right }: { left: number; right: number }) => left + right)
-  .edge('left', 'sum')
-  .edge('right', 'sum');
+  .node('sum', ({ left, right }) => left + right, { after: ['left', 'right'] });
 
 const engine = counting(memory());
 const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();

@@ -7,10 +7,8 @@ import { Flow } from 'orchestrator/flow';
 
 const approval = new Flow<{ trip: string }>('approval')
   .node('ask', (_input, { context }) => `May I go to ${context.trip}?`)
-  .wait('answer', { event: 'answered' })
-  .node('book', ({ by }: { by: string }, { context }) => `${context.trip}, approved by ${by}`)
-  .edge('ask', 'answer')
-  .edge('answer', 'book');
+  .wait('answer', { after: 'ask', event: 'answered' })
+  .node('book', ({ by }: { by: string }, { context }) => `${context.trip}, approved by ${by}`, { after: 'answer' });
 
 // Works until its signal aborts.
 const endless = new Flow('endless').node('work', async (_input, { signal }) => {

@@ -9,10 +9,8 @@ import { Flow } from 'orchestrator/flow';
 
 const flow = new Flow<{ seed: string }>('garden')
   .node('sow', (_input, { context }) => `${context.seed} was sown`)
-  .wait('rain')
-  .node('harvest', (rain: string, { context }) => `${context.seed} after ${rain}`)
-  .edge('sow', 'rain')
-  .edge('rain', 'harvest');
+  .wait('rain', { after: 'sow' })
+  .node('harvest', (rain: string, { context }) => `${context.seed} after ${rain}`, { after: 'rain' });
 
 /** Opens the directory, like a program at its start, and closes it again. */
 async function open<Result>(

@@ -14,14 +14,13 @@ const flow = new Flow('bread')
   })
   .node(
     'bake',
-    (dough: string) => {
+    (dough) => {
       if (isOvenBroken) throw new Error('the oven is broken');
       return `bread of ${dough}`;
     },
     // Each retry is a separate job in the queue. It survives the worker, and occupies none while it waits.
-    { retry: { retries: 1, minTimeout: 20 } },
-  )
-  .edge('knead', 'bake');
+    { after: 'knead', retry: { retries: 1, minTimeout: 20 } },
+  );
 
 const fleet = defineFleet({ engine: memory(), workflows: [flow] });
 const orchestrator = fleet.orchestrator();

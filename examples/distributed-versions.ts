@@ -6,15 +6,12 @@ import { Flow } from 'orchestrator/flow';
 
 const first = new Flow('greeting', { version: '1' })
   .wait('name')
-  .node('greet', (name: string) => `Good day, ${name}`)
-  .edge('name', 'greet');
+  .node('greet', (name: string) => `Good day, ${name}`, { after: 'name' });
 
 const second = new Flow('greeting', { version: '2' })
   .wait('name')
-  .node('greet', (name: string) => `Hello, ${name}`)
-  .node('ask', (greeting: string) => `${greeting}! How are you?`)
-  .edge('name', 'greet')
-  .edge('greet', 'ask');
+  .node('greet', (name: string) => `Hello, ${name}`, { after: 'name' })
+  .node('ask', (greeting) => `${greeting}! How are you?`, { after: 'greet' });
 
 const engine = memory();
 

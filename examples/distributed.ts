@@ -11,10 +11,8 @@ interface Letter {
 
 const flow = new Flow<Letter>('letter')
   .node('greet', (_input, { context }) => `Dear ${context.name}`)
-  .node('thank', async (greeting: string) => `${greeting}, thank you for the marmalade.`)
-  .node('sign', (text: string) => `${text} Yours, P.`)
-  .edge('greet', 'thank')
-  .edge('thank', 'sign');
+  .node('thank', async (greeting) => `${greeting}, thank you for the marmalade.`, { after: 'greet' })
+  .node('sign', (text) => `${text} Yours, P.`, { after: 'thank' });
 
 const fleet = defineFleet({ engine: memory(), workflows: [flow] });
 

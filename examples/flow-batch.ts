@@ -20,8 +20,7 @@ async function develop(photo: string, { index, attempt }: NodeArgs): Promise<str
 
 const flow = new Flow<{ film: { photos: string[] } }>('darkroom')
   .batch('develop', develop, { items: 'film.photos', concurrency: 3, retry: { retries: 1, minTimeout: 1 } })
-  .node('album', (photos: string[]) => photos.join(' '))
-  .edge('develop', 'album');
+  .node('album', (photos) => photos.join(' '), { after: 'develop' });
 
 const film = { photos: ['pier', 'dunes', 'harbour', 'lighthouse', 'marina', 'airfield'] };
 const result = await flow.run({ film });

@@ -16,19 +16,14 @@ const flow = new Flow<Parcel>('parcel')
     if (weight > 100) return withAction('refuse', { weight });
     return withAction(weight > 20 ? 'heavy' : 'light', { weight });
   })
-  .node('refuse', () => 'too heavy')
-  .node('truck', () => 'by truck')
-  .node('bicycle', () => 'by bicycle')
-  .node('customs', (_input, { context }) => `form for ${context.country}`)
-  .node('label', (parts: Record<string, unknown>) => Object.values(parts).join(', '))
-  .edge('weigh', 'refuse', { action: 'refuse' })
-  .edge('weigh', 'truck', { action: 'heavy' })
-  .edge('weigh', 'bicycle') // for every action without an edge of its own
-  .edge('truck', 'customs', { condition: 'context.country != "NL"' })
-  .edge('bicycle', 'customs', { condition: (_output, { context }) => context.country !== 'NL' })
-  .edge('truck', 'label')
-  .edge('bicycle', 'label')
-  .edge('customs', 'label');
+  .node('refuse', () => 'too heavy', { after: { weigh: 'refuse' } })
+  .node('truck', () => 'by truck', { after: { weigh: 'heavy' } })
+  .node('bicycle', () => 'by bicycle', { after: 'weigh' }) // for every action without an edge of its own
+  .node('customs', (_input, { context }) => `form for ${context.country}`, {
+    after: ['truck', 'bicycle'],
+    condition: (_output, { context }) => context.country !== 'NL',
+  })
+  .node('label', (parts) => Object.values(parts).join(', '), { after: ['truck', 'bicycle', 'customs'] });
 
 // A joining node gets an object with the outputs of the predecessors that were followed.
 const light = await flow.run({ weight: 3, country: 'NL' });
@@ -49,9 +44,7 @@ assert.ok(refused.skipped.includes('label'), 'a join that nothing has come to is
 const race = new Flow('race')
   .node('tortoise', () => sleep(30, 'tortoise'))
   .node('hare', () => sleep(1, 'hare'))
-  .node('cheer', (winners: Record<string, unknown>) => Object.keys(winners), { joinStrategy: 'any' })
-  .edge('tortoise', 'cheer')
-  .edge('hare', 'cheer');
+  .node('cheer', (winners) => Object.keys(winners), { after: ['tortoise', 'hare'], joinStrategy: 'any' });
 const raced = await race.run();
 console.log(`The ${raced.output} was first.`);
 assert.deepEqual(raced.output, ['hare']);

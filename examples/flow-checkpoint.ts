@@ -24,15 +24,13 @@ function paint(wall: string, { signal }: NodeArgs): string {
 
 const flow = new Flow<House>('house')
   .node('scrape', () => done.push('scrape'))
-  .batch('paint', paint, { items: 'walls', concurrency: 1 })
-  .node('sweep', () => done.push('sweep'))
-  .edge('scrape', 'paint')
-  .edge('paint', 'sweep');
+  .batch('paint', paint, { after: 'scrape', items: 'walls', concurrency: 1 })
+  .node('sweep', () => done.push('sweep'), { after: 'paint' });
 
 try {
   const walls = ['north', 'east', 'south', 'west'];
   const checkpoint = new FileCheckpointStore(directory);
-  const cut = await flow.run({ walls }, { runId: 'house-7', checkpoint, signal: powerCut.signal });
+  const cut = await flow.run({ walls }, { id: 'house-7', checkpoint, signal: powerCut.signal });
   console.log(cut.status, cut.cutShort, done);
   assert.equal(cut.status, 'cancelled');
   assert.deepEqual(cut.cutShort, ['paint']);
@@ -51,7 +49,7 @@ try {
   );
 
   // A checkpoint stays until it is deleted, so that a run with this id is not started again by mistake.
-  await assert.rejects(flow.run({ walls }, { runId: 'house-7', checkpoint: files }), CheckpointError);
+  await assert.rejects(flow.run({ walls }, { id: 'house-7', checkpoint: files }), CheckpointError);
   await files.delete('house-7');
   await assert.rejects(flow.continue('house-7', { checkpoint: files }), CheckpointError);
 } finally {

@@ -49,8 +49,7 @@ const flow = new Flow<{ name: string }>('carousel')
     riding--;
     return `${context.name} was on the horse`;
   })
-  .node('leave', (story: string) => `${story}.`)
-  .edge('ride', 'leave');
+  .node('leave', (story) => `${story}.`, { after: 'ride' });
 
 const executor = new Line(new FlowRuntime(), 2);
 const names = ['Ada', 'Grace', 'Alan', 'Joan', 'Edsger'];

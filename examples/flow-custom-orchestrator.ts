@@ -48,14 +48,10 @@ function byPriority(one: ReadyNode, other: ReadyNode): number {
 const bake = (_input: unknown, { nodeId }: { nodeId: string }) => `${nodeId}, fresh`;
 const flow = new Flow('bakery')
   .node('oven', () => 'hot')
-  .node('rolls', bake, { params: { priority: 1 } })
-  .node('cake', bake)
-  .node('bread', bake, { params: { priority: 3 } })
-  .node('croissants', bake, { params: { priority: 2 } })
-  .edge('oven', 'rolls')
-  .edge('oven', 'cake')
-  .edge('oven', 'bread')
-  .edge('oven', 'croissants');
+  .node('rolls', bake, { after: 'oven', params: { priority: 1 } })
+  .node('cake', bake, { after: 'oven' })
+  .node('bread', bake, { after: 'oven', params: { priority: 3 } })
+  .node('croissants', bake, { after: 'oven', params: { priority: 2 } });
 
 const night = new Shift(2);
 const left = await flow.run({}, { orchestrator: night });

@@ -19,8 +19,7 @@ function forecast(lake: 'up' | 'down') {
       { retry: { retries: 2, minTimeout: 1 }, fallback: 'almanac' },
     )
     .node('almanac', () => 'rain, as always')
-    .node('pack', (weather: string) => (weather === 'sun' ? 'hat' : 'umbrella'))
-    .edge('station', 'pack');
+    .node('pack', (weather) => (weather === 'sun' ? 'hat' : 'umbrella'), { after: 'station' });
 }
 
 const dry = await forecast('up').run();
@@ -42,9 +41,8 @@ const flow = new Flow('trip')
   .node('ferry', (_input, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)), {
     timeout: 10,
   })
-  .node('island', () => 'arrived')
-  .node('sandwiches', () => 'made')
-  .edge('ferry', 'island');
+  .node('island', () => 'arrived', { after: 'ferry' })
+  .node('sandwiches', () => 'made');
 const trip = await flow.run();
 console.log(trip.status, trip.unreached);
 assert.equal(trip.status, 'failed');

@@ -38,10 +38,8 @@ const encore = new Flow('encore').node('waltz', () => 'one, two, three');
 
 const concert = new Flow<Stage>('concert')
   .node('tune', tune)
-  .node('sonata', () => orchestrator.getState().played.length)
-  .node('encore', encore)
-  .edge('tune', 'sonata')
-  .edge('sonata', 'encore');
+  .node('sonata', () => orchestrator.getState().played.length, { after: 'tune' })
+  .node('encore', encore, { after: 'sonata' });
 
 const result = await new FlowRuntime({ orchestrator }).run(concert);
 assert.equal(result.output, 'one, two, three');

@@ -3,11 +3,6 @@
 import assert from 'node:assert/strict';
 import { Flow, VisitsError, withAction } from 'orchestrator/flow';
 
-interface Range {
-  from: number;
-  to: number;
-}
-
 interface Game {
   secret: number;
   tried: number[];
@@ -15,17 +10,19 @@ interface Game {
 
 const flow = new Flow<Game>('game')
   .node('range', () => ({ from: 1, to: 100 }))
-  .node('guess', ({ from, to }: Range, { context, visit }) => {
-    const guess = Math.floor((from + to) / 2);
-    context.tried[visit - 1] = guess;
-    const answer = guess === context.secret ? 'found' : guess < context.secret ? 'more' : 'less';
-    return withAction(answer, { guess, from, to });
-  })
-  .node('cheer', (guess: number) => `It is ${guess}!`)
-  .edge('range', 'guess')
+  .node(
+    'guess',
+    ({ from, to }, { context, visit }) => {
+      const guess = Math.floor((from + to) / 2);
+      context.tried[visit - 1] = guess;
+      const answer = guess === context.secret ? 'found' : guess < context.secret ? 'more' : 'less';
+      return withAction(answer, { guess, from, to });
+    },
+    { after: 'range' },
+  )
+  .node('cheer', ({ guess }) => `It is ${guess}!`, { after: { guess: 'found' } })
   .edge('guess', 'guess', { action: 'more', transform: ({ guess, to }) => ({ from: guess + 1, to }) })
-  .edge('guess', 'guess', { action: 'less', transform: ({ guess, from }) => ({ from, to: guess - 1 }) })
-  .edge('guess', 'cheer', { action: 'found', transform: 'output.guess' });
+  .edge('guess', 'guess', { action: 'less', transform: ({ guess, from }) => ({ from, to: guess - 1 }) });
 
 const result = await flow.run({ secret: 60, tried: [] });
 console.log(result.context.tried, result.output);
@@ -43,13 +40,10 @@ assert.equal(endless.context.tried.length, 20);
 // A loop of several nodes, left by a condition. All nodes in the loop run again in each iteration.
 const polish = new Flow<{ text: string }>('polish')
   .node('draft', (_input, { context }) => context.text)
-  .node('shorten', (text: string) => text.split(' ').slice(0, -1).join(' '))
-  .node('measure', (text: string) => ({ text, length: text.length }))
-  .node('print', ({ text }: { text: string }) => text)
-  .edge('draft', 'shorten')
-  .edge('shorten', 'measure')
-  .edge('measure', 'shorten', { condition: 'output.length > 12', transform: 'output.text' })
-  .edge('measure', 'print', { condition: 'output.length <= 12' });
+  .node('shorten', (text) => text.split(' ').slice(0, -1).join(' '), { after: 'draft' })
+  .node('measure', (text) => ({ text, length: text.length }), { after: 'shorten' })
+  .node('print', ({ text }) => text, { after: 'measure', condition: ({ length }) => length <= 12 })
+  .edge('measure', 'shorten', { condition: 'output.length > 12', transform: 'output.text' });
 const polished = await polish.run({ text: 'a loop may take as many turns as it needs' });
 console.log(polished.output);
 assert.equal(polished.output, 'a loop may');

@@ -55,11 +55,12 @@ class Cook extends Node<Kitchen> {
 // In a graph, by id: either a class, of which each execution creates an instance, or an instance.
 const flow = new Flow<Kitchen>('breakfast')
   .node('count', Count)
-  .node('shop', Shop, { retry: { retries: 1, minTimeout: 1 }, params: { shop: 'the dairy' } })
-  .node('cook', new Cook('omelette'), { joinStrategy: 'any' })
-  .edge('count', 'shop', { action: 'shop' })
-  .edge('count', 'cook', { action: 'cook' })
-  .edge('shop', 'cook');
+  .node('shop', Shop, {
+    after: { count: 'shop' },
+    retry: { retries: 1, minTimeout: 1 },
+    params: { shop: 'the dairy' },
+  })
+  .node('cook', new Cook('omelette'), { after: { count: 'cook', shop: true }, joinStrategy: 'any' });
 const result = await flow.run({ guests: 3, eggs: 2 });
 console.log(lines, result.output);
 assert.deepEqual(lines, [

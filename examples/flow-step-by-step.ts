@@ -5,13 +5,9 @@ import { Flow, FlowRuntime, StepByStepOrchestrator } from 'orchestrator/flow';
 
 const flow = new Flow<{ rows: number[]; factor: number }>('import')
   .node('read', (_input, { context }) => context.rows)
-  .node('sum', (rows: number[]) => rows.reduce((sum, row) => sum + row, 0))
-  .node('count', (rows: number[]) => rows.length)
-  .node('mean', ({ sum, count }: { sum: number; count: number }, { context }) => (context.factor * sum) / count)
-  .edge('read', 'sum')
-  .edge('read', 'count')
-  .edge('sum', 'mean')
-  .edge('count', 'mean');
+  .node('sum', (rows) => rows.reduce((sum, row) => sum + row, 0), { after: 'read' })
+  .node('count', (rows) => rows.length, { after: 'read' })
+  .node('mean', ({ sum, count }, { context }) => (context.factor * sum) / count, { after: ['sum', 'count'] });
 
 const { traverser, executorFactory, state, services } = new FlowRuntime().prepare(flow, { rows: [1, 2, 6], factor: 1 });
 const debug = new StepByStepOrchestrator();

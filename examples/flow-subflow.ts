@@ -10,10 +10,10 @@ interface Check {
 
 const check = new Flow<Check>('check')
   .node('digits', (_input, { context: { isbn } }) => [...isbn].filter((sign) => sign >= '0' && sign <= '9').map(Number))
-  .node('weigh', (digits: number[]) => digits.reduce((sum, digit, index) => sum + digit * (index % 2 === 0 ? 1 : 3), 0))
-  .node('verdict', (sum: number) => withAction(sum % 10 === 0 ? 'valid' : 'wrong', sum % 10))
-  .edge('digits', 'weigh')
-  .edge('weigh', 'verdict');
+  .node('weigh', (digits) => digits.reduce((sum, digit, index) => sum + digit * (index % 2 === 0 ? 1 : 3), 0), {
+    after: 'digits',
+  })
+  .node('verdict', (sum) => withAction(sum % 10 === 0 ? 'valid' : 'wrong', sum % 10), { after: 'weigh' });
 
 interface Desk {
   book: { isbn: string };
@@ -25,10 +25,8 @@ const flow = new Flow<Desk>('shelve')
     inputs: { isbn: 'book.isbn' },
     outputs: { sum: 'weigh', digits: 'size(context.digits)' },
   })
-  .node('shelve', ({ sum }) => `on the shelf, sum ${sum}`)
-  .node('return', ({ digits }) => `sent back: ${digits} digits that do not add up`)
-  .edge('check', 'shelve', { action: 'valid' })
-  .edge('check', 'return', { action: 'wrong' });
+  .node('shelve', ({ sum }) => `on the shelf, sum ${sum}`, { after: { check: 'valid' } })
+  .node('return', ({ digits }) => `sent back: ${digits} digits that do not add up`, { after: { check: 'wrong' } });
 
 const good = await flow.run({ book: { isbn: '978-0-306-40615-7' } });
 console.log(good.output);

@@ -21,14 +21,10 @@ function leaveFlow() {
       requests++;
       return `${context.days} days off`;
     })
-    .wait('approval', { event: 'answered' })
-    .node('decide', (answer: Answer) => withAction(answer.approved ? 'yes' : 'no', answer))
-    .node('book', ({ by }: Answer, { context }) => `${context.days} days booked, thanks to ${by}`)
-    .node('regret', ({ by }: Answer) => `${by} says no`)
-    .edge('request', 'approval')
-    .edge('approval', 'decide')
-    .edge('decide', 'book', { action: 'yes' })
-    .edge('decide', 'regret', { action: 'no' });
+    .wait('approval', { after: 'request', event: 'answered' })
+    .node('decide', (answer: Answer) => withAction(answer.approved ? 'yes' : 'no', answer), { after: 'approval' })
+    .node('book', ({ by }, { context }) => `${context.days} days booked, thanks to ${by}`, { after: { decide: 'yes' } })
+    .node('regret', ({ by }) => `${by} says no`, { after: { decide: 'no' } });
 }
 
 async function firstProgram(): Promise<string> {

@@ -1,5 +1,5 @@
-// The smallest flow: three nodes and the edges between them. A node is a function of its input, which is the output of
-// the previous node. The context contains the initial values of the run, and each output under the id of its node.
+// The smallest flow: three nodes, each of which says what it follows. A node is a function of its input, which is the
+// output of the node before it. The context contains the initial values of the run, and each output under the id of its node.
 import assert from 'node:assert/strict';
 import { Flow } from 'orchestrator/flow';
 
@@ -9,10 +9,8 @@ interface Letter {
 
 const flow = new Flow<Letter>('letter')
   .node('greet', (_input, { context }) => `Dear ${context.name}`)
-  .node('thank', async (greeting: string) => `${greeting}, thank you for the marmalade.`)
-  .node('sign', (text: string) => `${text} Yours, P.`)
-  .edge('greet', 'thank')
-  .edge('thank', 'sign');
+  .node('thank', async (greeting) => `${greeting}, thank you for the marmalade.`, { after: 'greet' })
+  .node('sign', (text) => `${text} Yours, P.`, { after: 'thank' });
 
 const result = await flow.run({ name: 'Aunt Lucy' });
 

@@ -17,14 +17,17 @@ const names = (await readdir(folder)).filter((name) => name.endsWith('.ts') && n
 /** Arguments that make endless examples end. */
 const endless = new Map([[join('demo-dashboard', 'main.ts'), ['--seconds', '5']]]);
 let failed = 0;
-const demos = ['demo', 'demo-flow', 'demo-distributed', 'demo-loops', 'demo-dashboard'].map((demo) =>
+const demos = ['demo', 'demo-flow', 'demo-distributed', 'demo-loops', 'demo-durable', 'demo-dashboard'].map((demo) =>
   join(demo, 'main.ts'),
 );
 for (const name of [...names, ...demos]) {
   const began = performance.now();
   const { succeeded, output } = await runExample(join(folder, name), endless.get(name));
   const duration = `${Math.round(performance.now() - began)} ms`.padStart(8);
-  console.log(`${succeeded ? 'ok    ' : 'failed'} ${duration}  ${name}`);
+  const skipped = succeeded ? /^skipped: .*/m.exec(output)?.[0] : undefined;
+  console.log(
+    `${succeeded ? 'ok    ' : 'failed'} ${duration}  ${name}${skipped === undefined ? '' : `  (${skipped})`}`,
+  );
   if (succeeded) continue;
   failed++;
   console.log(output.replaceAll(/^/gm, '    '));

@@ -20,7 +20,7 @@ export const refundFlow = new Flow<Refund>('refund', { version: '1' })
     await sleep(300, undefined, { signal });
     return withAction(context.amount < 100 ? 'small' : 'large', { amount: context.amount });
   })
-  .wait('approval')
+  .wait('approval', { after: { check: 'large' } })
   .node(
     'pay',
     async (_input, { context, signal }: NodeArgs<Refund>) => {
@@ -28,13 +28,9 @@ export const refundFlow = new Flow<Refund>('refund', { version: '1' })
       if (context.amount % 7 === 0) throw refused(context);
       return { paid: context.amount, at: new Date() };
     },
-    { retry: { retries: 2, minTimeout: 800 } },
+    { after: { check: 'small', approval: true }, retry: { retries: 2, minTimeout: 800 } },
   )
-  .node('mail', async (_input, { context }: NodeArgs<Refund>) => ({ to: context.customer }))
-  .edge('check', 'pay', { action: 'small' })
-  .edge('check', 'approval', { action: 'large' })
-  .edge('approval', 'pay')
-  .edge('pay', 'mail');
+  .node('mail', async (_input, { context }: NodeArgs<Refund>) => ({ to: context.customer }), { after: 'pay' });
 
 /** An error with a cause, to show both in the dashboard. */
 function refused({ customer, amount }: Refund): Error {

@@ -41,30 +41,22 @@ const isUrgent = (number: number): boolean => number % 5 === 0;
  */
 export const orderFlow = new Flow<Order>('order', { version: '1' })
   .node('accept', ask)
-  .node('reserve', ask, { retry: { retries: 5, minTimeout: 100 } })
-  .node('price', ask)
-  .node('route', ask)
-  .node('quote', async (_input, args) => {
-    await ask(_input, args);
-    return withAction(isUrgent(args.context.number) ? 'urgent' : 'normal', args.context.number);
-  })
-  .node('courier', ask)
-  .node('pack', ask)
-  .sleep('rest', { duration: 200 })
-  .node('parcel', ask)
-  .node('invoice', ask)
-  .edge('accept', 'reserve')
-  .edge('accept', 'price')
-  .edge('accept', 'route')
-  .edge('reserve', 'quote')
-  .edge('price', 'quote')
-  .edge('route', 'quote')
-  .edge('quote', 'courier', { action: 'urgent' })
-  .edge('quote', 'pack', { action: 'normal' })
-  .edge('pack', 'rest')
-  .edge('rest', 'parcel')
-  .edge('courier', 'invoice')
-  .edge('parcel', 'invoice');
+  .node('reserve', ask, { after: 'accept', retry: { retries: 5, minTimeout: 100 } })
+  .node('price', ask, { after: 'accept' })
+  .node('route', ask, { after: 'accept' })
+  .node(
+    'quote',
+    async (_input, args) => {
+      await ask(_input, args);
+      return withAction(isUrgent(args.context.number) ? 'urgent' : 'normal', args.context.number);
+    },
+    { after: ['reserve', 'price', 'route'] },
+  )
+  .node('courier', ask, { after: { quote: 'urgent' } })
+  .node('pack', ask, { after: { quote: 'normal' } })
+  .sleep('rest', { after: 'pack', duration: 200 })
+  .node('parcel', ask, { after: 'rest' })
+  .node('invoice', ask, { after: ['courier', 'parcel'] });
 
 /** Nodes that send no request. */
 export const silentNodes: readonly string[] = ['rest'];

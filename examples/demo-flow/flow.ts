@@ -77,52 +77,50 @@ export class Wholesaler {
 }
 
 /** Creates a node that requests a path, in which `:input` is replaced by its input. The runtime provides the client. */
-function get(path: string) {
+function get<Answer>(path: string) {
   return (input: unknown, { dependencies, signal }: NodeArgs) =>
-    (dependencies as Wholesaler).get(path.replace(':input', String(input)), signal);
+    (dependencies as Wholesaler).get<Answer>(path.replace(':input', String(input)), signal);
 }
 
 /** Asks publishers for a discount and takes the best one: a sub-flow with its own context. */
 const haggle = new Flow<{ publishers: readonly string[] }>('haggle')
-  .batch('offers', get('/publishers/:input'), { items: 'publishers', concurrency: 2 })
-  .node('best', (offers: Offer[]) => offers.toSorted((one, other) => other.percent - one.percent)[0])
-  .edge('offers', 'best');
+  .batch('offers', get<Offer>('/publishers/:input'), { items: 'publishers', concurrency: 2 })
+  .node('best', (offers) => offers.toSorted((one, other) => other.percent - one.percent)[0], {
+    after: 'offers',
+  });
 
 /** The way from the wholesaler's catalogue to this season's price list. */
 export const priceList = new Flow<Shelf>('price-list')
-  .node('catalogue', get('/catalogue'), { timeout: 5_000 })
-  .node('rates', get('/rates'), { retry: { retries: 1, minTimeout: 20 }, fallback: 'oldRates' })
-  .node('oldRates', get('/rates/yesterday'))
-  .batch('books', get('/books/:input'), {
+  .node('catalogue', get<Shelf['catalogue']>('/catalogue'), { timeout: 5_000 })
+  .node('rates', get<Shelf['rates']>('/rates'), { retry: { retries: 1, minTimeout: 20 }, fallback: 'oldRates' })
+  .node('oldRates', get<Shelf['rates']>('/rates/yesterday'))
+  .batch('books', get<Book>('/books/:input'), {
+    after: ['catalogue', 'rates'],
     items: 'catalogue.books',
     concurrency: booksAtOnce,
     retry: { retries: 2, minTimeout: 20 },
   })
-  .node('price', setPrices)
+  .node('price', setPrices, { after: 'books' })
   .node('haggle', haggle, {
+    after: { price: 'dear' },
     inputs: { publishers: 'price.publishers' },
     outputs: { publisher: 'best.name', percent: 'best.percent' },
   })
-  .node('keep', () => ({ publisher: 'nobody', percent: 0 }))
-  .node('count', (books: Book[]) => ({
-    scarce: books.filter(({ stock }) => stock === 0).map(({ title }) => title),
-    tooMany: books.filter(({ stock }) => stock > 11).map(({ title }) => title),
-  }))
-  .node('order', (titles: string[], { dependencies, signal }) => dependencies.post('/orders', titles, signal))
-  .node('sale', () => 'announced')
-  .node('list', publish)
-  .edge('catalogue', 'books')
-  .edge('rates', 'books')
-  .edge('books', 'price')
-  .edge('price', 'haggle', { action: 'dear' })
-  .edge('price', 'keep', { action: 'fair' })
-  .edge('books', 'count')
-  .edge('count', 'order', { condition: 'size(output.scarce) > 0', transform: 'output.scarce' })
-  .edge('count', 'sale', { condition: 'size(output.tooMany) > 0' })
-  .edge('haggle', 'list')
-  .edge('keep', 'list')
-  .edge('order', 'list')
-  .edge('sale', 'list');
+  .node('keep', () => ({ publisher: 'nobody', percent: 0 }), { after: { price: 'fair' } })
+  .node(
+    'count',
+    (books) => ({
+      scarce: books.filter(({ stock }) => stock === 0).map(({ title }) => title),
+      tooMany: books.filter(({ stock }) => stock > 11).map(({ title }) => title),
+    }),
+    { after: 'books' },
+  )
+  .node('order', ({ scarce }, { dependencies, signal }) => dependencies.post('/orders', scarce, signal), {
+    after: 'count',
+    condition: 'size(output.scarce) > 0',
+  })
+  .node('sale', () => 'announced', { after: 'count', condition: 'size(output.tooMany) > 0' })
+  .node('list', publish, { after: ['haggle', 'keep', 'order', 'sale'] });
 
 /** Chooses the next node: a discount is negotiated if the list has expensive books. */
 function setPrices(books: readonly Book[], { context }: NodeArgs<Shelf>): ActionResult {

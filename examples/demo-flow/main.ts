@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import type { WorkflowResult } from 'orchestrator/flow';
+import { type Approvals, approveTwice } from './approval.js';
 import { type PriceList, priceList } from './flow.js';
 import { describeGraph } from './report.js';
 import { type Interruption, makePriceList, stopAndResume } from './scenario.js';
@@ -24,6 +25,10 @@ try {
   await withServer(async (server) => {
     printHeading('The same in a program that is killed in the middle, and continued in this one');
     printInterruption(await stopAndResume(server, directory, print));
+  });
+  await withServer(async (server) => {
+    printHeading('An order that has to be approved, and an approval that expires');
+    printApprovals(await approveTwice(server, join(directory, 'orders'), print));
   });
 } catch (error) {
   console.error(error);
@@ -68,5 +73,15 @@ function printInterruption({ endedBy, before, after, repeated, result }: Interru
   printField('asked for again', `${repeated.length} of what had been answered`);
   printField('completed', result.completed.join(', '));
   printField('price list', `number ${(result.output as PriceList).number}`);
+  print();
+}
+
+function printApprovals({ approved, expired, refusal }: Approvals): void {
+  assert.equal(approved.status, 'completed');
+  assert.equal(expired.status, 'completed');
+  printHeading('In short');
+  printField('approved in time', `order number ${(approved.output as { number: number }).number}`);
+  printField('nobody approved', String(expired.output));
+  printField('approved too late', String(refusal));
   print();
 }
