@@ -33,8 +33,8 @@ vi.mock(import('../../../src/distributed/journal/incarnation.js'), async (origin
  * fewer where not everything is there.
  */
 const most = amountOf('PROTOCOL_MOMENTS', 1_300, 400);
-/** Maximum number of moments of a wait that expires. */
-const mostExpiring = amountOf('PROTOCOL_MOMENTS', 500, 200);
+/** Maximum number of moments of a wait that expires: everywhere enough to come to both ends, by the signal and by the time. */
+const mostExpiring = amountOf('PROTOCOL_MOMENTS', 1_000, 1_000);
 /** Maximum number of moments if several faults come together: a sample, spread over all moments. */
 const mostTogether = amountOf('PROTOCOL_MOMENTS', 40, 20);
 const only = process.env.PROTOCOL_ONLY;
