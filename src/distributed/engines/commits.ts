@@ -17,3 +17,8 @@ export function verdictOf(code: number): Verdict {
   if (code > 0) return code;
   return code === 0 ? 'duplicate' : 'refused';
 }
+
+/** Returns the number of characters of a call's entries. */
+export function sizeOf({ commits }: CommitCall): number {
+  return commits.reduce((sum, { text }) => sum + text.length, 0);
+}

@@ -188,6 +188,44 @@ export function testCommit(suite: Suite): void {
     assert.deepEqual([record.error, record.output], ['two', 'o']);
   });
 
+  suite.it('answers calls that are made at the same time each for its own run', async () => {
+    const { engine } = suite;
+    const runIds = await Promise.all(Array.from({ length: 150 }, () => begun(engine)));
+    await Promise.all(runIds.map((runId) => commit(engine, runId, 0, { text: 'first', slot: 'a', number: 1 })));
+    const text = (index: number) => `${index} ${'é😀'.repeat(index)}`;
+    const answers = await Promise.all(
+      runIds.map((runId, index) => {
+        switch (index % 5) {
+          case 0:
+            return engine.commit(newId(), 1, [aCommit()]);
+          case 1:
+            return engine.commit(runId, 1, [aCommit({ slot: 'a', number: 1 })]);
+          case 2:
+            return engine.commit(runId, 0, [aCommit({ onlyIfNext: true })]);
+          case 3:
+            return engine.commit(runId, 1, [
+              aCommit({ text: text(index) }),
+              aCommit(always({ becomes: { status: 'completed', output: text(index) } })),
+            ]);
+          default:
+            return engine.commit(runId, 1, []);
+        }
+      }),
+    );
+    for (const [index, answer] of answers.entries()) {
+      const kinds = [undefined, ['duplicate'], ['refused'], [2, 3], []];
+      assert.deepEqual(answer?.verdicts, kinds[index % 5]);
+      if (index % 5 === 0) continue;
+      const { record, entries } = await read(engine, runIds[index] as string);
+      assert.equal(answer?.status, record.status);
+      assert.equal(record.output, index % 5 === 3 ? text(index) : undefined);
+      assert.deepEqual(
+        entries.slice(0, 2).map((entry) => entry.text),
+        index % 5 === 3 ? ['first', text(index)] : ['first'],
+      );
+    }
+  });
+
   suite.it('returns undefined for an unknown run', async () => {
     assert.equal(await suite.engine.commit(newId(), 0, [aCommit()]), undefined);
   });

@@ -55,6 +55,29 @@ describeWithRedis('a right that is taken away for a while', () => {
     expect((await engine.checkpointStore.read(runId))?.entries.map(({ text }) => text)).toEqual(['end']);
   });
 
+  it('fails each of the commits that were sent together, and leaves no part of any', async () => {
+    await using engine = open();
+    const runs = Array.from({ length: 20 }, () => aRun());
+    for (const run of runs) await engine.begin(run);
+    const commits = () =>
+      Promise.allSettled(
+        runs.map(({ record }) => engine.commit(record.runId, 0, [aCommit({ text: 'end', slot: 'a', number: 1 })])),
+      );
+    const { answer, error } = await without('RPUSH', async () => {
+      const settled = await commits();
+      if (settled.some(({ status }) => status === 'rejected')) {
+        expect(settled.map((one) => Object(Object(one).reason).reason)).toEqual(runs.map(() => 'rights'));
+        throw (settled[0] as PromiseRejectedResult).reason;
+      }
+      return settled;
+    });
+    expect(error).toMatchObject(refused('RPUSH'));
+    expect(answer).toHaveLength(20);
+    for (const { record } of runs) {
+      expect((await engine.checkpointStore.read(record.runId))?.entries.map(({ text }) => text)).toEqual(['end']);
+    }
+  });
+
   it.each(['SET', 'LTRIM', 'HSET'])('leaves no part of a compaction: %s', async (command) => {
     await using engine = open();
     const run = aRun();

@@ -25,7 +25,7 @@ import { AskedClock } from '../engine-clock.js';
 import { surviving } from '../listening.js';
 import { Opening } from '../opening.js';
 import { type ReadRedisOptions, type RedisOptions, readRedisOptions } from '../options.js';
-import { type Attempt, type Persistence, persistent, persistently } from '../persistence.js';
+import { type Persistence, persistent, persistently } from '../persistence.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import { Warnings } from '../warnings.js';
 import { backendOn } from './bull-backend.js';
@@ -105,13 +105,12 @@ class RedisEngine implements DisposableEngine, RedisCore {
   /** Private, so that the password in an address is not printed with the object. */
   readonly #source: Source;
   #connections: Connections | undefined = undefined;
-  /** The connection for commands. `undefined` unless the engine is open. */
-  #connection: Connection | undefined = undefined;
+  opened: Connection | undefined = undefined;
   readonly #clock = new AskedClock(async () => {
     const [seconds, microseconds] = await this.ask((connection) => connection.time());
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
   });
-  readonly #journals = new RedisJournals(this, this.#clock);
+  readonly #journals: RedisJournals;
   #forsake: () => void = () => {};
 
   constructor(
@@ -139,6 +138,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
       const backend = backendOn(bull, connections, server, `{${prefix}}`);
       return { bull, name: 'queue', options: { connection: {} } as Bull.QueueOptions, backend };
     };
+    this.#journals = new RedisJournals(this, this.#clock, this.#persistence);
     this.queue = new BullQueue(this, setup, this.#persistence, this.#clock);
     this.runInfoStore = persistent(new RedisRuns(this, this), this.#persistence);
     this.livenessStore = persistent(new RedisLiveness(this, this), this.#persistence);
@@ -156,7 +156,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
   }
 
   connection(): Connection | Promise<Connection> {
-    return this.#connection ?? this.#opening.get().then(({ connection }) => connection);
+    return this.opened ?? this.#opening.get().then(({ connection }) => connection);
   }
 
   ask<Answer>(work: (connection: Connection) => Promise<Answer>): Promise<Answer> {
@@ -173,7 +173,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
     commits: readonly Commit[],
     incarnation?: number,
   ): Promise<CommitAnswer | undefined> {
-    return this.#repeat(({ number }) => this.#journals.commit({ runId, known, commits, incarnation }, number));
+    return this.#journals.commit({ runId, known, commits, incarnation });
   }
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
@@ -196,7 +196,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
 
   async #close(deadline: Deadline): Promise<void> {
     this.checkpointStore.leases.close();
-    this.#connection = undefined;
+    this.opened = undefined;
     const opening = this.#opening.close();
     const opened = await deadline.bound(opening);
     // If opening succeeds after all, its connections are closed too.
@@ -208,7 +208,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
     this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
   }
 
-  #repeat<Answer>(work: (attempt: Attempt) => Promise<Answer>): Promise<Answer> {
+  #repeat<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     return persistently(this.#persistence, work);
   }
 
@@ -230,7 +230,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
       },
     });
     this.#connections = opened.connections;
-    if (!until.aborted) this.#connection = opened.connection;
+    if (!until.aborted) this.opened = opened.connection;
     return opened;
   }
 

@@ -1,35 +1,45 @@
 import type { Commit, CommitAnswer, Engine, NewRun, RunChange } from '../../contracts.js';
 import type { RunStatus } from '../../run-info.js';
-import { type CommitCall, verdictOf } from '../commits.js';
+import { Batcher } from '../batcher.js';
+import { type CommitCall, sizeOf, verdictOf } from '../commits.js';
 import type { AskedClock } from '../engine-clock.js';
+import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
 import { entriesFrom, fieldsOf, readRecord, recordFrom } from './records.js';
 import type { RedisCore } from './redis-core.js';
 import { Script } from './scripts.js';
 
 const scripts = { begin: new Script('rights', 'begin'), commit: new Script('rights', 'commit') };
 
-type CommitReply = [
-  codes: number[],
-  status: RunStatus,
-  now: string,
-  seq: number,
-  others: string[] | null,
-  changed?: (string | null)[],
-];
+/** The reply to a call: `null` if the run is unknown, an error if the call has failed among others. */
+type CommitReply =
+  | [codes: number[], status: RunStatus, now: string, seq: number, others: string[] | null, changed?: (string | null)[]]
+  | Error
+  | null;
 
-/** Starts runs and commits entries. When the status of a run has changed, the index is updated in a separate step. */
+/** Maximum number of batches in flight. */
+const width = 4;
+
+/**
+ * Starts runs and commits entries. Commits to several runs are sent in one script, except to a cluster, where the keys of
+ * runs are on different nodes. When the status of a run has changed, the index is updated in a separate step.
+ */
 export class RedisJournals {
+  readonly #batcher: Batcher<CommitCall, CommitReply>;
+
   /** @param clock - the server's clock */
   constructor(
     private readonly core: RedisCore,
     private readonly clock: AskedClock,
-  ) {}
+    private readonly persistence: Persistence,
+  ) {
+    this.#batcher = new Batcher((calls) => this.#send(calls), width, sizeOf, limitOfCalls(persistence));
+  }
 
   async begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
     const connection = await this.core.connection();
     const { runId } = record;
     const createdAt = await this.clock.now();
-    const expected = this.core.index.expect({ ...record, createdAt, finishedAt: undefined });
+    const expected = this.core.index.expect({ ...record, createdAt, finishedAt: undefined }, connection);
     const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
     const { keys } = this.core;
     const left = [keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
@@ -42,31 +52,47 @@ export class RedisJournals {
     return { existed: existed === 1, now: Number(now), ...begun };
   }
 
-  /**
-   * Commits entries to a run.
-   *
-   * @param attempt - from 1. An earlier attempt may have been carried out without the update of the index
-   */
-  async commit({ runId, known, commits, incarnation }: CommitCall, attempt: number): Promise<CommitAnswer | undefined> {
-    const connection = await this.core.connection();
-    const { keys } = this.core;
-    const args = [known, keys.channel, runId, incarnation ?? ''];
-    for (const commit of commits) addArgs(args, commit);
-    const of = [keys.run(runId), keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
-    const answer = await scripts.commit.run(connection, of, args);
-    if (answer === null) return undefined;
-    const [codes, status, now, seq, others, changed] = answer as CommitReply;
+  async commit(call: CommitCall): Promise<CommitAnswer | undefined> {
+    const together = this.core.opened?.isCluster === false ? await this.#batcher.add(call) : undefined;
+    // A call that has failed among others is tried again alone, so that its error is its own.
+    const reply = together === undefined || together instanceof Error ? (await this.#send([call]))[0] : together;
+    if (reply instanceof Error) throw reply;
+    if (reply === null || reply === undefined) return undefined;
+    const { runId, known } = call;
+    const [codes, status, now, seq, others, changed] = reply;
     if (changed !== undefined) {
       const [workflow, createdAt, finishedAt, retention] = changed.map((value) => value ?? undefined);
       const times = { createdAt: Number(createdAt), finishedAt: numberOf(finishedAt), retention: numberOf(retention) };
-      await this.core.index.follow({ runId, workflow: workflow as string, status, ...times });
-    } else if (attempt > 1 || codes.includes(0)) {
-      // A program may have died between changing the status and updating the index.
-      const record = await readRecord(connection, keys.run(runId));
-      if (record !== undefined) await this.core.index.follow(record);
-    }
+      const filed = { runId, workflow: workflow as string, status, ...times };
+      await persistently(this.persistence, () => this.core.index.follow(filed));
+    } else if (codes.includes(0)) await persistently(this.persistence, () => this.#file(runId));
     const entries = others === null ? undefined : entriesFrom(others, known + 1);
     return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
+  }
+
+  /** Sends calls in one script. */
+  #send(calls: readonly CommitCall[]): Promise<readonly CommitReply[]> {
+    return persistently(this.persistence, async ({ number }) => {
+      const connection = await this.core.connection();
+      const { keys } = this.core;
+      const of: string[] = [];
+      const args: (string | number)[] = [keys.channel];
+      for (const { runId, known, commits, incarnation } of calls) {
+        of.push(keys.run(runId), keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId));
+        args.push(commits.length, known, runId, incarnation ?? '');
+        for (const commit of commits) addArgs(args, commit);
+      }
+      const replies = await scripts.commit.run(connection, of, args);
+      // An earlier attempt may have changed the status of a run without the update of the index.
+      if (number > 1) await Promise.all(calls.map(({ runId }) => this.#file(runId)));
+      return replies as CommitReply[];
+    });
+  }
+
+  /** Lists a run under its status. A program may have died between changing the status and updating the index. */
+  async #file(runId: string): Promise<void> {
+    const record = await readRecord(await this.core.connection(), this.core.keys.run(runId));
+    if (record !== undefined) await this.core.index.follow(record);
   }
 }
 

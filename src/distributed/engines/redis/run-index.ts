@@ -32,9 +32,9 @@ export function markOf({ createdAt }: Pick<RunRecord, 'createdAt'>): number {
 export class RunIndex {
   constructor(private readonly core: IndexPlace) {}
 
-  /** Lists a run before it is stored, because a stored run that is not listed would never be found. */
-  async expect(run: Filed): Promise<void> {
-    await this.#write(run.workflow, argsOf(run));
+  /** Lists a run before it is stored, because a stored run that is not listed would never be found. Sent at once. */
+  async expect(run: Filed, connection: Connection): Promise<void> {
+    await index.run(connection, this.core.keys.listsOf(run.workflow), argsOf(run));
   }
 
   /** Lists a run under its current status. Removes the run from the index if it no longer exists. */

@@ -1,7 +1,7 @@
-import type { Commit, CommitAnswer, Engine, JournalTail, NewRun } from '../../contracts.js';
+import type { CommitAnswer, Engine, JournalTail, NewRun } from '../../contracts.js';
 import type { RunStatus } from '../../run-info.js';
 import { Batcher, type CallLimit } from '../batcher.js';
-import { type CommitCall, verdictOf } from '../commits.js';
+import { type CommitCall, sizeOf, verdictOf } from '../commits.js';
 import { pageBytes } from '../pages.js';
 import { type EntryRow, entriesFrom, recordFrom, type SqlCore } from './sql-core.js';
 
@@ -55,7 +55,7 @@ export class SqlJournals {
   ) {
     const { width, limit } = options;
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
-    this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
+    this.#commits = this.#batcher('commit-runs', sizeOf);
     this.#reads = new Batcher((calls) => this.#sendReads(calls), width, undefined, limit);
   }
 
@@ -101,8 +101,4 @@ export class SqlJournals {
     const shared = calls.map((call) => ({ ...call, bytes: Math.min(call.bytes, share) }));
     return (await this.core.query('read-runs', [JSON.stringify(shared)])) as unknown as readonly ReadReply[];
   }
-}
-
-function sizeOf(commits: readonly Commit[]): number {
-  return commits.reduce((sum, { text }) => sum + text.length, 0);
 }

@@ -1,0 +1,65 @@
+import { Redis } from 'ioredis';
+import { redis } from 'orchestrator/distributed';
+import { beforeEach, expect, it } from 'vitest';
+import { Keys } from '../../../src/distributed/engines/redis/keys.js';
+import { aCommit, aRun } from '../../../src/distributed/testing/suite.js';
+import { describeWithRedis, redisOfSuite } from '../servers/redis.js';
+
+describeWithRedis('commits to several runs at the same time', () => {
+  const given = redisOfSuite();
+
+  beforeEach(() => given.client.flushall());
+
+  /** Returns the numbers of calls of scripts since the statistics were reset. */
+  async function scripts(): Promise<number> {
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await given.client.info('commandstats'))?.[1] ?? 0);
+  }
+
+  async function begun(engine: ReturnType<typeof redis>, count: number): Promise<string[]> {
+    const runs = Array.from({ length: count }, () => aRun());
+    await Promise.all(runs.map((run) => engine.begin(run)));
+    return runs.map(({ record }) => record.runId);
+  }
+
+  it('are sent in few scripts', async () => {
+    await using engine = redis(given.server.url);
+    const runIds = await begun(engine, 80);
+    await given.client.config('RESETSTAT');
+    const answers = await Promise.all(runIds.map(async (runId) => engine.commit(runId, 0, [aCommit({ text: 'a' })])));
+    expect(answers.map((answer) => answer?.verdicts)).toEqual(runIds.map(() => [1]));
+    // The status of the runs has changed as well, so the index is updated for each.
+    expect(await scripts()).toBeLessThan(80 + 5);
+  });
+
+  it('fail only for the run whose keys are damaged', async () => {
+    await using engine = redis(given.server.url, { operationTimeout: 2_000 });
+    const runIds = await begun(engine, 10);
+    const damaged = runIds[4] as string;
+    await given.client.set(new Keys('orchestrator').journal(damaged), 'not a list');
+    const settled = await Promise.allSettled(
+      runIds.map(async (runId) => engine.commit(runId, 0, [aCommit({ text: 'a', slot: 's', number: 1 })])),
+    );
+    const faults = settled.flatMap((one, index) => (one.status === 'rejected' ? [[index, one.reason]] : []));
+    expect(faults).toMatchObject([
+      [4, { code: 'ERR_ENGINE', cause: { message: expect.stringContaining('WRONGTYPE') } }],
+    ]);
+    for (const runId of runIds.filter((one) => one !== damaged)) {
+      expect((await engine.checkpointStore.read(runId))?.entries.map(({ text }) => text)).toEqual(['a']);
+    }
+  });
+
+  it('reach a server that has become a replica and is the master again', async () => {
+    await using engine = redis(given.server.url);
+    const runIds = await begun(engine, 30);
+    const admin = new Redis(given.server.url);
+    await admin.config('SET', 'replica-serve-stale-data', 'yes');
+    await admin.replicaof('127.0.0.1', 1);
+    const commits = runIds.map(async (runId) =>
+      engine.commit(runId, 0, [aCommit({ text: 'a', slot: 's', number: 1 })]),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await admin.replicaof('NO', 'ONE');
+    for (const answer of await Promise.all(commits)) expect(answer?.seq).toBe(1);
+    admin.disconnect();
+  });
+});
