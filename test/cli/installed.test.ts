@@ -54,6 +54,17 @@ describe('the installed command', () => {
     expect(await project.start(['run', 'common.cjs', 'second', '-q']).ended).toMatchObject({ code: 0, stdout: '2\n' });
   });
 
+  it.each(['mjs', 'cjs'])('names the line of a syntax error in a module: .%s', async (kind) => {
+    await project.write(`wrong.${kind}`, '\nconst flow = ;\n');
+    expect(await project.start(['run', `wrong.${kind}`]).ended).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^error: "wrong\.[cm]js" cannot be loaded \(\S*wrong\.[cm]js:2\): Unexpected token ';'\n$/,
+      ),
+    });
+  });
+
   it('shows live progress on the standard error', async () => {
     const { stdout, stderr } = await project.start(['run', 'flow.js']).ended;
     expect(stdout).toBe('nothing\n');

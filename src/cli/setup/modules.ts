@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,13 +28,30 @@ export async function loadModule(module: string, cwd: string): Promise<Exports> 
   try {
     return { module, values: distinct(await importModule(path, cwd)) };
   } catch (cause) {
-    if (!isTypeScriptProblem(cause)) throw usageError(`"${module}" cannot be loaded`, { cause });
+    if (!isTypeScriptProblem(cause)) throw usageError(`"${module}" cannot be loaded${placeOf(cause, path)}`, { cause });
     const ways =
       'install tsx beside it (npm install --save-dev tsx), use Node 22.18 or later, or give the built module';
     throw usageError(`"${module}" is, or imports, TypeScript that this Node ${process.version} cannot load: ${ways}`, {
       cause,
     });
   }
+}
+
+/**
+ * Returns the file and the line of a syntax error, in brackets, or nothing if they are not known. Node names the line of
+ * an ES module only when it prints the error itself.
+ */
+function placeOf(error: unknown, path: string): string {
+  if (!(error instanceof SyntaxError)) return '';
+  const place =
+    lineIn(error.stack) ??
+    lineIn(spawnSync(process.execPath, ['--check', path], { encoding: 'utf8', timeout: 10_000 }).stderr);
+  return place === undefined ? '' : ` (${place})`;
+}
+
+/** Returns the first line of an error that Node prints, if it names a file and a line. */
+function lineIn(text = ''): string | undefined {
+  return /^(?!node:).*:\d+(?=\n)/.exec(text)?.[0];
 }
 
 /** The flows of a module, by export name. */

@@ -277,7 +277,8 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Removes a finished run: its record, journal, context and errors. Afterwards the id can be used again.
+   * Removes a finished run: its record, journal, context and errors. Afterwards the id can be used again. A run whose
+   * snapshot the engine has lost can be removed at any time, since it cannot go on.
    *
    * @throws {RunNotFoundError} for an unknown run
    * @throws {RunStateError} for a run that has not ended

@@ -5,14 +5,22 @@ import type { Runs } from './runs.js';
 import type { RunPage } from './views.js';
 
 /**
- * Removes a finished run.
+ * Removes a finished run, or a run that cannot go on because the engine has lost its snapshot.
  *
- * @throws {RunStateError} for a run that has not ended
+ * @throws {RunStateError} for another run that has not ended
  */
 export async function removeRun(runs: Runs, runId: string): Promise<void> {
   const record = await runs.record(runId);
-  if (!isFinished(record.status)) throw new RunStateError(runId, record.status, 'cancel it before deleting it');
+  if (!isFinished(record.status) && !(await isBroken(runs, runId))) {
+    throw new RunStateError(runId, record.status, 'cancel it before deleting it');
+  }
   await remove(runs, record);
+}
+
+async function isBroken(runs: Runs, runId: string): Promise<boolean> {
+  const { checkpointStore } = await runs.engineOf(runId);
+  const tail = await checkpointStore.read(runId, undefined, { maxBytes: 1 });
+  return tail !== undefined && tail.snapshot === undefined;
 }
 
 /**

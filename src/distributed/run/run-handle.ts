@@ -10,7 +10,7 @@ import { isSameRun, keyPathOf } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { Replica } from '../journal/replica.js';
-import type { SavedReplica } from '../journal/saved-replica.js';
+import { snapshotOf } from '../journal/snapshot.js';
 import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 import { commitOf, commitsOf, entriesOf, type Judged, judgedBy } from './batches.js';
@@ -301,9 +301,10 @@ export class RunHandle {
     this.clock.hear(now);
   }
 
-  #replicaFrom({ snapshot, entries }: JournalTail): Replica {
+  #replicaFrom(tail: JournalTail): Replica {
     const { plan, merges } = this.workflow;
-    const { text, seq } = snapshot as NonNullable<JournalTail['snapshot']>;
+    const saved = snapshotOf(tail);
+    const { text, seq } = tail.snapshot as NonNullable<JournalTail['snapshot']>;
     const origin = {
       plan,
       merges,
@@ -311,13 +312,12 @@ export class RunHandle {
       incarnation: this.incarnation,
       codec: this.workflows.codec,
     };
-    const saved = JSON.parse(text) as SavedReplica;
     if (saved.graph !== undefined && saved.graph !== this.workflow.graph) {
       throw new WorkflowChangedError(this.workflow.id, this.workflow.version, '', saved.runId);
     }
     const replica = new Replica(origin, saved, seq);
     this.#growth.begin(seq, text.length);
-    for (const entry of entries) {
+    for (const entry of tail.entries) {
       this.#growth.add(entry.seq, entry.text);
       replica.apply(entry);
     }

@@ -48,6 +48,19 @@ describeWithRedis('the index of runs on Redis', () => {
     await engine.close();
   });
 
+  it('says so if a server has kept a run without its snapshot, and can delete it', async () => {
+    const { engine, orchestrator } = program();
+    await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
+    await given.client.del('{orchestrator:r}:snapshot');
+    expect(await rejection(orchestrator.pause('r'))).toMatchObject({
+      code: 'ERR_ENGINE',
+      message: expect.stringContaining('has lost the snapshot of run "r": delete the run, and start it again'),
+    });
+    await orchestrator.deleteRun('r');
+    expect((await orchestrator.listRuns()).runs).toEqual([]);
+    await engine.close();
+  });
+
   function program() {
     const engine = redis(given.server.url);
     return { engine, orchestrator: new OrchestratorBuilder().workflow(one).workflow(other).engine(engine).build() };
