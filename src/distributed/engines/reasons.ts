@@ -12,6 +12,9 @@ const rightsCodes = /^(28...|42501)$/;
 /** Redis replies, the last of which is that of a script. */
 const rightsReplies = /^-?(NOAUTH|WRONGPASS|NOPERM)\b|can't run this command or subcommand/;
 
+/** The reply of a Redis server that has too few replicas at the moment to accept writes. */
+const awayReplies = /^-?NOREPLICAS\b/;
+
 /** Maximum number of nested causes that are searched. */
 const deepest = 5;
 
@@ -27,6 +30,7 @@ export function reasonOf(error: unknown, otherwise: EngineErrorReason): EngineEr
     const { code, message, cause } = Object(at) as Readonly<Record<'code' | 'message' | 'cause', unknown>>;
     if (fullCodes.test(String(code)) || fullReplies.test(String(message))) return 'full';
     if (rightsCodes.test(String(code)) || rightsReplies.test(String(message))) return 'rights';
+    if (awayReplies.test(String(message))) return 'unreachable';
     at = cause;
   }
   return otherwise;

@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { EngineError, type EngineErrorReason, postgres, redis } from 'orchestrator/distributed';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Judgement, persistently } from '../../../src/distributed/engines/persistence.js';
+import { judgeRedis } from '../../../src/distributed/engines/redis/transient.js';
 import { rejection } from '../../support.js';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
 import { describeWithRedis, redisOfSuite } from '../servers/redis.js';
@@ -34,6 +35,7 @@ describe('the reason of an EngineError', () => {
     [{ code: '53200' }, 'refused', 'full'],
     [{ message: "OOM command not allowed when used memory > 'maxmemory'." }, 'refused', 'full'],
     [{ message: 'MISCONF Redis is configured to save RDB snapshots' }, 'refused', 'full'],
+    [{ message: 'NOREPLICAS Not enough good replicas to write.' }, 'refused', 'unreachable'],
     [{ message: 'NOPERM this user has no permissions' }, 'refused', 'rights'],
     [{ message: 'WRONGPASS invalid username-password pair' }, 'refused', 'rights'],
     [{ message: 'NOAUTH Authentication required.' }, 'refused', 'rights'],
@@ -46,6 +48,15 @@ describe('the reason of an EngineError', () => {
     const cause = Object.assign(new Error('failed'), given);
     const failing = persistently({ name: 'db', timeout: 20, judge: () => judgement }, () => Promise.reject(cause));
     expect(await rejection(failing)).toMatchObject({ reason, cause });
+  });
+
+  it.each<[string, Judgement]>([
+    ['NOSCRIPT No matching script. Please use EVAL.', 'passes'],
+    ['READONLY You can not write against a read only replica.', 'passes'],
+    ['ERR Protocol error: invalid bulk length', 'final'],
+    ['WRONGTYPE Operation against a key holding the wrong kind of value', 'refused'],
+  ])('of a Redis server that replies "%s" %s', (message, judgement) => {
+    expect(judgeRedis(new Error(message))).toBe(judgement);
   });
 
   it('is timeout if there is no answer, and the failure to connect if no connection can be made', async () => {

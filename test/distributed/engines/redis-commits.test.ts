@@ -2,8 +2,33 @@ import { Redis } from 'ioredis';
 import { redis } from 'orchestrator/distributed';
 import { beforeEach, expect, it } from 'vitest';
 import { Keys } from '../../../src/distributed/engines/redis/keys.js';
+import { RedisJournals } from '../../../src/distributed/engines/redis/redis-journals.js';
+import { judgeRedis } from '../../../src/distributed/engines/redis/transient.js';
 import { aCommit, aRun } from '../../../src/distributed/testing/suite.js';
 import { describeWithRedis, redisOfSuite } from '../servers/redis.js';
+
+it('are sent each alone behind a proxy that takes keys of one slot only', async () => {
+  const sent: number[] = [];
+  const connection = {
+    isCluster: false,
+    async evalsha(_hash: string, keys: number) {
+      sent.push(keys);
+      if (keys > 5) throw new Error("CROSSSLOT Keys in request don't hash to the same slot");
+      return [[[1], 'running', '1', 1, []]];
+    },
+  };
+  const core = { opened: connection, connection: () => connection, keys: new Keys('orchestrator') };
+  const persistence = { name: 'redis', timeout: 1_000, judge: judgeRedis };
+  const journals = new RedisJournals(core as never, undefined as never, persistence);
+  const commits = () =>
+    Promise.all(
+      ['a', 'b', 'c'].map((runId) =>
+        journals.commit({ runId, known: 0, commits: [aCommit()], incarnation: undefined }),
+      ),
+    );
+  for (const answer of [...(await commits()), ...(await commits())]) expect(answer?.verdicts).toEqual([1]);
+  expect(sent).toEqual([15, 5, 5, 5, 5, 5, 5]);
+});
 
 describeWithRedis('commits to several runs at the same time', () => {
   const given = redisOfSuite();

@@ -61,6 +61,14 @@ describeWithRedis('the index of runs on Redis', () => {
     await engine.close();
   });
 
+  it('lists the other runs if the key of one has another type', async () => {
+    const { engine, orchestrator } = program();
+    for (const runId of ['a', 'b', 'c']) await orchestrator.startRun({}, 1, { runId, workflow: 'one' });
+    await given.client.set('{orchestrator:b}:run', 'no run');
+    expect((await orchestrator.listRuns()).runs.map(({ runId }) => runId).sort()).toEqual(['a', 'c']);
+    await engine.close();
+  });
+
   function program() {
     const engine = redis(given.server.url);
     return { engine, orchestrator: new OrchestratorBuilder().workflow(one).workflow(other).engine(engine).build() };

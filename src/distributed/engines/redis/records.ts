@@ -2,9 +2,13 @@ import type { JournalEntry } from '../../contracts.js';
 import type { RunRecord, RunStatus } from '../../run-info.js';
 import type { Connection } from './scripts.js';
 
-/** Reads the record of a run from its hash. Returns `undefined` if the hash does not exist. */
+/** Reads the record of a run from its hash. Returns `undefined` if the hash does not exist, or the key has another type. */
 export async function readRecord(connection: Connection, key: string): Promise<RunRecord | undefined> {
-  const fields = Object.entries(await connection.hgetall(key)).flat();
+  const found = await connection.hgetall(key).catch((error: Error) => {
+    if (!error.message.startsWith('WRONGTYPE')) throw error;
+    return {};
+  });
+  const fields = Object.entries(found).flat();
   return fields.length === 0 ? undefined : recordFrom(fields).record;
 }
 

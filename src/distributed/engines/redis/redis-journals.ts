@@ -25,6 +25,8 @@ const width = 4;
  */
 export class RedisJournals {
   readonly #batcher: Batcher<CommitCall, CommitReply>;
+  /** If true, the address leads to several servers behind a proxy, which takes only keys of one slot in a script. */
+  #isSlotted = false;
 
   /** @param clock - the server's clock */
   constructor(
@@ -32,7 +34,7 @@ export class RedisJournals {
     private readonly clock: AskedClock,
     private readonly persistence: Persistence,
   ) {
-    this.#batcher = new Batcher((calls) => this.#send(calls), width, sizeOf, limitOfCalls(persistence));
+    this.#batcher = new Batcher((calls) => this.#sendTogether(calls), width, sizeOf, limitOfCalls(persistence));
   }
 
   async begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
@@ -40,20 +42,23 @@ export class RedisJournals {
     const { runId } = record;
     const createdAt = await this.clock.now();
     const expected = this.core.index.expect({ ...record, createdAt, finishedAt: undefined }, connection);
-    const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
+    const args = [delay, timeout ?? '', createdAt, snapshot, ...fieldsOf(record)];
     const { keys } = this.core;
     const left = [keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
     const begins = scripts.begin.run(connection, [keys.run(runId), keys.snapshot(runId), ...left], args);
     const [answer] = await Promise.all([begins, expected]);
     const [existed, now, fields] = answer as [number, string, string[]];
     const begun = recordFrom(fields);
-    await this.core.index.follow(begun.record);
+    // On one server, the script has come after the index, so its answer shows that the index is right.
+    const isListed = existed === 0 && begun.record.createdAt === createdAt && !connection.isCluster;
+    if (!isListed) await this.core.index.follow(begun.record);
     if (begun.record.workflow !== record.workflow) await this.core.index.disown(runId, record.workflow);
     return { existed: existed === 1, now: Number(now), ...begun };
   }
 
   async commit(call: CommitCall): Promise<CommitAnswer | undefined> {
-    const together = this.core.opened?.isCluster === false ? await this.#batcher.add(call) : undefined;
+    const isTogether = this.core.opened?.isCluster === false && !this.#isSlotted;
+    const together = isTogether ? await this.#batcher.add(call) : undefined;
     // A call that has failed among others is tried again alone, so that its error is its own.
     const reply = together === undefined || together instanceof Error ? (await this.#send([call]))[0] : together;
     if (reply instanceof Error) throw reply;
@@ -68,6 +73,21 @@ export class RedisJournals {
     } else if (codes.includes(0)) await persistently(this.persistence, () => this.#file(runId));
     const entries = others === null ? undefined : entriesFrom(others, known + 1);
     return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
+  }
+
+  async #sendTogether(calls: readonly CommitCall[]): Promise<readonly CommitReply[]> {
+    try {
+      return await this.#send(calls);
+    } catch (error) {
+      if (calls.length === 1 || !String(error).includes('CROSSSLOT')) throw error;
+      this.#isSlotted = true;
+      const alone = (call: CommitCall) =>
+        this.#send([call]).then(
+          ([reply = null]) => reply,
+          (error: Error) => error,
+        );
+      return Promise.all(calls.map(alone));
+    }
   }
 
   /** Sends calls in one script. */

@@ -4,10 +4,14 @@ import type { Judgement } from '../persistence.js';
 const codes = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN))$/;
 
 /**
- * Replies of a server that is starting, has become a replica, is running a script, or belongs to a changing cluster.
+ * Replies of a server that is starting, has lost its scripts by a restart, has become a replica, is running a script, or
+ * belongs to a changing cluster.
  */
 const replies =
-  /^((-?(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b)|ERR max number of clients reached)/;
+  /^((-?(LOADING|NOSCRIPT|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b)|ERR max number of clients reached)/;
+
+/** The reply to a command with a text above the server's `proto-max-bulk-len`. The server then closes the connection. */
+const tooLong = /Protocol error: invalid bulk length/;
 
 /** Messages of `ioredis` for a command that found no connection or lost it. */
 const lost =
@@ -17,5 +21,6 @@ const lost =
 export function judgeRedis(error: unknown): Judgement {
   const { code, message } = Object(error) as { code?: unknown; message?: unknown };
   const text = String(message);
+  if (tooLong.test(text)) return 'final';
   return codes.test(String(code)) || replies.test(text) || lost.test(text) ? 'passes' : 'refused';
 }
