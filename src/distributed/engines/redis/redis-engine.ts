@@ -105,7 +105,8 @@ class RedisEngine implements DisposableEngine, RedisCore {
   /** Private, so that the password in an address is not printed with the object. */
   readonly #source: Source;
   #connections: Connections | undefined = undefined;
-  opened: Connection | undefined = undefined;
+  /** Private, so that the password is not printed with the object. */
+  #connection: Connection | undefined = undefined;
   readonly #clock = new AskedClock(async () => {
     const [seconds, microseconds] = await this.ask((connection) => connection.time());
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
@@ -155,8 +156,12 @@ class RedisEngine implements DisposableEngine, RedisCore {
     await this.#opening.get();
   }
 
+  get opened(): Connection | undefined {
+    return this.#connection;
+  }
+
   connection(): Connection | Promise<Connection> {
-    return this.opened ?? this.#opening.get().then(({ connection }) => connection);
+    return this.#connection ?? this.#opening.get().then(({ connection }) => connection);
   }
 
   ask<Answer>(work: (connection: Connection) => Promise<Answer>): Promise<Answer> {
@@ -196,7 +201,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
 
   async #close(deadline: Deadline): Promise<void> {
     this.checkpointStore.leases.close();
-    this.opened = undefined;
+    this.#connection = undefined;
     const opening = this.#opening.close();
     const opened = await deadline.bound(opening);
     // If opening succeeds after all, its connections are closed too.
@@ -230,7 +235,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
       },
     });
     this.#connections = opened.connections;
-    if (!until.aborted) this.opened = opened.connection;
+    if (!until.aborted) this.#connection = opened.connection;
     return opened;
   }
 
