@@ -68,8 +68,11 @@ const fleet = new OrchestratorBuilder().workflow(flow).engine(engine).build();
 export const info: Promise<RunInfo> = fleet.startRun({ requests: 1 }).then((runId) => fleet.waitForCompletion(runId));
 export const onFleet: Promise<WorkflowResult<State>> = flow.run({}, { executor: new DistributedExecutor(engine) });
 export const stores: Pick<Engine, 'contextStore' | 'metricsStore' | 'errorStore'> = derivedStores(engine);
-export const commit = (own: Engine, runId: string, commits: readonly Commit[]): Promise<CommitAnswer | undefined> =>
-  own.commit(runId, 0, commits);
+export const commit = async (
+  own: Engine,
+  runId: string,
+  commits: readonly Commit[],
+): Promise<CommitAnswer | undefined> => own.commit(runId, 0, commits);
 export const suite: typeof conformanceOf = conformanceOf;
 
 const loop = new Loop('numbers', { schedule: 1_000, onError: { action: 'restart', limit: 3 } })
