@@ -39,20 +39,15 @@ export function memory(): DisposableEngine {
   return new MemoryEngine();
 }
 
-/** The commit before, as far as it decides about the next commit of a call. */
+/** The outcome of a commit, as far as it decides about the next commit of the call. */
 interface Added {
   readonly verdict: Verdict;
   /** If true, the entry was added, and only entries of the call lie between it and `known`. */
   readonly isNext: boolean;
 }
 
-/** The circumstances of a commit. */
-interface Circumstances {
-  /** The verdict of the commit before. */
-  readonly last: Verdict;
-  readonly isNext: boolean;
-  readonly now: number;
-}
+const refused: Added = { verdict: 'refused', isNext: false };
+const duplicate: Added = { verdict: 'duplicate', isNext: false };
 
 class MemoryEngine implements DisposableEngine {
   readonly name = 'memory';
@@ -100,15 +95,11 @@ class MemoryEngine implements DisposableEngine {
     const isKept = known >= run.snapshot.seq;
     const others = isKept ? run.entries.slice(known - run.snapshot.seq, before - run.snapshot.seq) : undefined;
     const { status } = run.record;
-    let last: Added = { verdict: 'refused', isNext: false };
-    const verdicts = isKept
-      ? commits.map((commit) => {
-          const isNext = commit.withPrevious === true ? last.isNext : run.seq === known;
-          const verdict = this.#add(run, commit, { last: last.verdict, isNext, now });
-          last = { verdict, isNext: isNext && typeof verdict === 'number' };
-          return verdict;
-        })
-      : commits.map((): Verdict => 'refused');
+    let last = refused;
+    const verdicts = commits.map((commit) => {
+      if (isKept) last = this.#add(run, commit, last, { known, now });
+      return last.verdict;
+    });
     if (run.record.status !== status) this.#tell({ runId, status: run.record.status });
     return { verdicts, status: run.record.status, now, seq: run.seq, entries: others };
   }
@@ -127,11 +118,12 @@ class MemoryEngine implements DisposableEngine {
     await this.close();
   }
 
-  #add(run: StoredRun, commit: Commit, { last, isNext, now }: Circumstances): Verdict {
+  #add(run: StoredRun, commit: Commit, before: Added, { known, now }: Record<'known' | 'now', number>): Added {
     const { text, during, slot, number = 0, becomes, becomesIfNext, onlyIfNext = false, withPrevious = false } = commit;
-    if (slot !== undefined && (run.slots.get(slot) ?? 0) >= number) return 'duplicate';
-    if (!during.includes(run.record.status) || (onlyIfNext && !isNext)) return 'refused';
-    if (withPrevious && typeof last !== 'number') return 'refused';
+    if (slot !== undefined && (run.slots.get(slot) ?? 0) >= number) return duplicate;
+    const isNext = withPrevious ? before.isNext : run.seq === known;
+    if (!during.includes(run.record.status) || (onlyIfNext && !isNext)) return refused;
+    if (withPrevious && typeof before.verdict !== 'number') return refused;
     if (slot !== undefined) run.slots.set(slot, number);
     run.seq++;
     const entry: JournalEntry = { seq: run.seq, time: now, text };
@@ -139,7 +131,7 @@ class MemoryEngine implements DisposableEngine {
     const change = (isNext ? becomesIfNext : undefined) ?? becomes;
     run.record = changed(run.record, change, now);
     if (isFinished(run.record.status)) forget(run);
-    return run.seq;
+    return { verdict: run.seq, isNext };
   }
 
   #tell(change: StatusChange): void {
