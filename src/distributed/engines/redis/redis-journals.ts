@@ -81,12 +81,7 @@ export class RedisJournals {
     } catch (error) {
       if (calls.length === 1 || !String(error).includes('CROSSSLOT')) throw error;
       this.#isSlotted = true;
-      const alone = (call: CommitCall) =>
-        this.#send([call]).then(
-          ([reply = null]) => reply,
-          (error: Error) => error,
-        );
-      return Promise.all(calls.map(alone));
+      return calls.map(() => error as Error);
     }
   }
 

@@ -62,7 +62,8 @@ export class RunIndex {
 
   /** Removes from the lists a run that is about to be deleted, and marks it as expired until it is deleted. */
   async markRemoved(run: Filed): Promise<void> {
-    await this.#write(run.workflow, [run.runId, '', 0, markOf(run)]);
+    const connection = await this.core.connection();
+    await index.run(connection, this.core.keys.listsOf(run.workflow), [run.runId, '', 0, markOf(run)]);
   }
 
   /** Removes a deleted run from the expiring runs. */
@@ -88,10 +89,6 @@ export class RunIndex {
       if (filed === undefined ? !isThere : status === filed.status && Number(createdAt) === filed.createdAt) return;
       filed = isThere ? await readRecord(connection, key) : undefined;
     }
-  }
-
-  async #write(workflow: string, args: readonly (string | number)[]): Promise<void> {
-    await index.run(await this.core.connection(), this.core.keys.listsOf(workflow), args);
   }
 }
 
