@@ -1,34 +1,17 @@
 import { inspect } from 'node:util';
 import { Orchestrator } from 'orchestrator';
-import { type LimitStore, LimitStoreError, limit, postgresLimits, type SharedLimitOptions } from 'orchestrator/limits';
+import { type LimitStore, LimitStoreError, limit, postgresLimits } from 'orchestrator/limits';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { describeWithPgbouncer, startPgbouncer } from '../distributed/servers/pgbouncer.js';
 import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from '../distributed/servers/postgres.js';
 import { startProxy } from '../distributed/servers/proxy.js';
 import { rejection } from '../support.js';
-import { request } from './store.js';
+import { act, opening, request } from './store.js';
 
 const orchestrator = new Orchestrator();
-const stores: LimitStore[] = [];
-
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close()));
-});
-
-function open(...args: Parameters<typeof postgresLimits>): LimitStore {
-  const store = postgresLimits(...args);
-  stores.push(store);
-  return store;
-}
-
-function act(store: LimitStore, options: Partial<SharedLimitOptions> = {}) {
-  return orchestrator.action(async () => 'done', {
-    limit: limit({ name: 'api', concurrency: 1, store, ...options }),
-    name: 'act',
-  });
-}
+const open = opening(postgresLimits);
 
 describeWithPostgres('postgresLimits', () => {
   let server: PostgresServer;

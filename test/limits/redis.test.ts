@@ -1,34 +1,17 @@
 import { inspect } from 'node:util';
 import { Cluster, Redis } from 'ioredis';
 import { Orchestrator } from 'orchestrator';
-import { type LimitStore, LimitStoreError, limit, redisLimits, type SharedLimitOptions } from 'orchestrator/limits';
-import { afterEach, expect, it } from 'vitest';
+import { LimitStoreError, limit, redisLimits } from 'orchestrator/limits';
+import { expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { startWorkerProcess } from '../distributed/servers/processes.js';
 import { startProxy } from '../distributed/servers/proxy.js';
 import { describeWithRedis, redisOfSuite, startRedis, startRedisCluster } from '../distributed/servers/redis.js';
 import { rejection } from '../support.js';
-import { request } from './store.js';
+import { act, opening, request } from './store.js';
 
 const orchestrator = new Orchestrator();
-const stores: LimitStore[] = [];
-
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close()));
-});
-
-function open(...args: Parameters<typeof redisLimits>): LimitStore {
-  const store = redisLimits(...args);
-  stores.push(store);
-  return store;
-}
-
-function act(store: LimitStore, options: Partial<SharedLimitOptions> = {}) {
-  return orchestrator.action(async () => 'done', {
-    limit: limit({ name: 'api', concurrency: 1, store, ...options }),
-    name: 'act',
-  });
-}
+const open = opening(redisLimits);
 
 describeWithRedis('redisLimits', () => {
   const shared = redisOfSuite();

@@ -6,15 +6,14 @@ import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { pglite } from 'orchestrator/distributed';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { lockDirectory } from '../../src/shared/directory-lock.js';
 import type { Told } from '../distributed/faults/fixtures/messages.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { startWorkerProcess } from '../distributed/servers/processes.js';
 import { guardProcess, removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
+import { compiled } from '../programs/compiled.js';
 import { rejection } from '../support.js';
 
 /** Number of waits of any kind. */
@@ -185,26 +184,12 @@ describe('a lock', () => {
 });
 
 describe.skipIf(process.platform === 'win32')('processes that are killed', () => {
-  let folder: string;
-  let program: string;
-
-  beforeAll(async () => {
-    folder = await temporaryDirectory();
-    program = `${folder}/locker.mjs`;
-    const source = fileURLToPath(new URL('./fixtures/locker.ts', import.meta.url));
-    await build({
-      entryPoints: [source],
-      outfile: program,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-    });
-  });
-  afterAll(() => removeDirectory(folder));
+  const program = () => compiled(new URL('./fixtures/locker.ts', import.meta.url));
 
   function start(directory: string, step: number) {
-    const child = spawn(process.execPath, [program, directory, String(step)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [program(), directory, String(step)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     guardProcess(child);
     return child;
   }
