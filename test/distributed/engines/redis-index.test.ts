@@ -61,6 +61,25 @@ describeWithRedis('the index of runs on Redis', () => {
     await engine.close();
   });
 
+  it('reads little more runs than a page has, also where entries of the index are wrong', async () => {
+    const { engine, orchestrator } = program();
+    const runIds = Array.from({ length: 120 }, (_, index) => `r${index}`);
+    for (const runId of runIds) await orchestrator.startRun({}, 1, { runId, workflow: 'one' });
+    await given.client.config('RESETSTAT');
+    for (const order of ['newest', 'oldest'] as const) {
+      const { runs } = await orchestrator.listRuns({ order, limit: 5 });
+      const expected = order === 'newest' ? runIds.slice(-5).reverse() : runIds.slice(0, 5);
+      expect(runs.map(({ runId }) => runId)).toEqual(expected);
+    }
+    expect(await reads()).toBeLessThanOrEqual(2 * 20);
+    // Thirty runs that are listed first have ended, and their program has died before it updated the index.
+    for (const runId of runIds.slice(0, 30))
+      await given.client.hset(`{orchestrator:${runId}}:run`, 'status', 'cancelled');
+    const { runs } = await orchestrator.listRuns({ status: 'running', order: 'oldest', limit: 5 });
+    expect(runs.map(({ runId }) => runId)).toEqual(runIds.slice(30, 35));
+    await engine.close();
+  });
+
   it('lists the other runs if the key of one has another type', async () => {
     const { engine, orchestrator } = program();
     for (const runId of ['a', 'b', 'c']) await orchestrator.startRun({}, 1, { runId, workflow: 'one' });
@@ -72,6 +91,11 @@ describeWithRedis('the index of runs on Redis', () => {
   function program() {
     const engine = redis(given.server.url);
     return { engine, orchestrator: new OrchestratorBuilder().workflow(one).workflow(other).engine(engine).build() };
+  }
+
+  /** Returns the number of runs that were read since the statistics were reset. */
+  async function reads(): Promise<number> {
+    return Number(/cmdstat_hgetall:calls=(\d+)/.exec(await given.client.info('commandstats'))?.[1] ?? 0);
   }
 
   async function listed(): Promise<string[]> {

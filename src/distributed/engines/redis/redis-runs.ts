@@ -20,11 +20,14 @@ import { type Connection, Script } from './scripts.js';
 const deletion = new Script('delete');
 
 /**
- * Number of runs that are read at once until a page is full. The first number is for plain lists, the second for
+ * Maximum number of runs that are read at once until a page is full. The first number is for lists, the second for
  * searches, which most runs do not match.
  */
 const atOnce = 200;
 const searchedAtOnce = 1_000;
+
+/** Number of runs that are read in addition to a page, because some of them may be stored otherwise than listed. */
+const spare = 10;
 
 /** An incarnation that no run has, so that the script removes the remains of a run only if no run has the id. */
 const ofNobody = 0;
@@ -133,9 +136,9 @@ export class RedisRuns implements RunInfoStore {
     after: RunCursor | undefined,
   ): Promise<FiledUnder[]> {
     const list = this.core.keys.listOf(undefined, status);
-    const query = { order: 'oldest', after: 0, before: until + 1, cursor: after, text: undefined } as const;
+    const query = { order: 'oldest', after: 0, before: until + 1, cursor: after } as const;
     const found: FiledUnder[] = [];
-    for await (const entries of walk(connection, list, query)) {
+    for await (const entries of walk(connection, list, query, atOnce)) {
       const places = entries.map(([runId, createdAt]) => ({ runId, createdAt, status }));
       found.push(...places.filter((place) => isBehind(place, after, 'oldest')));
       if (found.length >= limit) break;
@@ -161,7 +164,7 @@ export class RedisRuns implements RunInfoStore {
     const list = this.core.keys.listOf(workflow, status);
     // A map by id, because a run that is listed again in the meantime may appear twice.
     const found = new Map<string, RunRecord>();
-    for await (const entries of walk(connection, list, query)) {
+    for await (const entries of walk(connection, list, query, readAtOnce(query))) {
       const all = entries.map(([runId]) => runId);
       const ids = part === undefined ? all : await this.#withText(connection, all, part);
       const records = await Promise.all(ids.map((runId) => this.getRun(runId)));
@@ -225,16 +228,15 @@ function expiryOf({ finishedAt, retention }: RunRecord): number {
 }
 
 /**
- * Reads the ids and scores of a list in order and in batches, within the bounds of the query. Each batch starts after
- * the last id that was returned. An offset would shift when runs are listed in the meantime.
+ * Reads the ids and scores of a list in order and in batches of `count`, within the bounds of the query. Each batch
+ * starts after the last id that was returned. An offset would shift when runs are listed in the meantime.
  */
 async function* walk(
   connection: Connection,
   list: string,
-  query: Pick<RunQuery, 'order' | 'after' | 'before' | 'cursor' | 'text'>,
+  { order, after, before, cursor }: Pick<RunQuery, 'order' | 'after' | 'before' | 'cursor'>,
+  count: number,
 ): AsyncGenerator<(readonly [runId: string, createdAt: number])[], void, undefined> {
-  const { order, after, before, cursor, text } = query;
-  const count = text === undefined ? atOnce : searchedAtOnce;
   const least = order === 'oldest' && cursor !== undefined ? Math.max(after, cursor.createdAt) : after;
   const most = order === 'newest' && cursor !== undefined ? Math.min(before, cursor.createdAt + 1) : before;
   let edge = order === 'newest' ? `(${most}` : `${least}`;
@@ -252,6 +254,12 @@ async function* walk(
     given = last === edge ? given + atEdge : atEdge;
     edge = last;
   }
+}
+
+/** Returns the number of runs to read at once for a page. */
+function readAtOnce({ text, version, limit }: RunQuery): number {
+  if (text !== undefined) return searchedAtOnce;
+  return version === undefined ? Math.min(atOnce, limit + spare) : atOnce;
 }
 
 function fits(record: RunRecord, query: RunQuery, part: string | undefined): boolean {
