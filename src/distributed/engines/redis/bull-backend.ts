@@ -10,8 +10,7 @@ interface Versioned {
 
 /**
  * Creates the backend of a BullMQ queue or worker on connections of this engine. BullMQ defines commands on its
- * connections, and ioredis mishandles such a definition while a pipeline is pending (redis/ioredis#1931). Therefore
- * these connections are used for nothing else.
+ * connections, which therefore have no pipelines and are used for nothing else.
  *
  * The backend has its own implementation of waiting for jobs. BullMQ's implementation may wait for a connection
  * forever, so that the worker gets no more jobs (taskforcesh/bullmq#4585).

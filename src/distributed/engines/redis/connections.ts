@@ -153,8 +153,7 @@ export class Connections {
     const source = this.#source;
     const { enableAutoPipelining, lazyConnect, ...ofNode } = options;
     const whole: ClusterOptions = {
-      // A pipelined command whose slot has moved is refused instead of being sent to the new node.
-      enableAutoPipelining: enableAutoPipelining && use !== 'jobs',
+      enableAutoPipelining,
       lazyConnect,
       enableOfflineQueue: true,
       scaleReads: 'master',
@@ -186,9 +185,9 @@ export class Connections {
       // BullMQ's connections connect at once, so that BullMQ does not see the failure of the first attempt.
       lazyConnect: use !== 'jobs' && use !== 'queue',
       maxRetriesPerRequest: isAlone ? null : 0,
-      enableAutoPipelining: use !== 'blocking' && use !== 'events',
-      // Pings are never pipelined, because no pipeline may be pending while BullMQ defines its commands.
-      autoPipeliningIgnoredCommands: ['ping'],
+      // ioredis copies the commands that BullMQ defines to each pipeline of a connection, which takes longer than sending
+      // a command. It also mishandles such a definition while a pipeline is pending (redis/ioredis#1931).
+      enableAutoPipelining: use === 'commands',
       connectTimeout: Math.min(connectTimeout, Math.max(1_000, operationTimeout / 4), 10_000),
       disconnectTimeout: 500,
       keepAlive: 10_000,
