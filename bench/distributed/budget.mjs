@@ -6,19 +6,26 @@ import { medianOf } from '../median.mjs';
 import { startAll } from './driver.mjs';
 import { withEngine } from './engines.mjs';
 import { quick, redisUrl, send } from './section.mjs';
-import { chainOfTen, counted, fanOf50, workflows } from './workflows.mjs';
+import { chainOfForty, chainOfOne, chainOfTen, counted, fanOf50, workflows } from './workflows.mjs';
 
-// What a node costs, on Redis: the engine and the worker are in this process, and all runs are started before the worker.
-// Unlike a rate, these figures hardly depend on how busy the machine is.
+// What a run and a node cost, on Redis: the engine and the worker are in this process, and all runs are started before
+// the worker. Unlike a rate, these figures hardly depend on how busy the machine is. Chains of several lengths show what
+// a run costs and what each of its nodes adds.
 
 const samples = quick ? 1 : 5;
 const shapes = [
-  { key: 'chain', text: 'chains of ten', workflow: chainOfTen.name, nodes: 10, runs: quick ? 20 : 400 },
-  { key: 'fan', text: 'fans of fifty', workflow: fanOf50.name, nodes: 52, runs: quick ? 4 : 80 },
-];
-const jobs = [
-  { key: 'single', text: 'a job for each node', nodesPerJob: 1 },
-  { key: 'auto', text: 'as by default', nodesPerJob: 'auto' },
+  { key: 'chain-1', text: 'chains of one', workflow: chainOfOne.name, nodes: 1, runs: quick ? 20 : 2_000 },
+  { key: 'chain-10', text: 'chains of ten', workflow: chainOfTen.name, nodes: 10, runs: quick ? 20 : 1_000 },
+  { key: 'chain-40', text: 'chains of forty', workflow: chainOfForty.name, nodes: 40, runs: quick ? 5 : 250 },
+  { key: 'fan', text: 'fans of fifty', workflow: fanOf50.name, nodes: 52, runs: quick ? 4 : 200 },
+  {
+    key: 'fan-single',
+    text: 'fans of fifty, a job for each node',
+    workflow: fanOf50.name,
+    nodes: 52,
+    runs: quick ? 4 : 100,
+    nodesPerJob: 1,
+  },
 ];
 /** The parts of a budget, with their units and their words. */
 const parts = {
@@ -36,22 +43,19 @@ send(await withEngine('redis', measure));
 async function measure(engine, orchestrator) {
   const figures = [];
   for (const shape of shapes) {
-    for (const { key, text, nodesPerJob } of jobs) {
-      const taken = [];
-      for (let sample = 0; sample <= samples; sample++)
-        taken.push(await budgetOf(engine, orchestrator, shape, nodesPerJob));
-      const group = `What a node costs on Redis, ${shape.text}, ${text}`;
-      for (const [part, { figure, text }] of Object.entries(parts)) {
-        const value = medianOf(taken.slice(1).map((budget) => budget[part]));
-        figures.push(figure(`budget.redis.${shape.key}.${key}.${part}`, group, text, value));
-      }
+    const taken = [];
+    for (let sample = 0; sample <= samples; sample++) taken.push(await budgetOf(engine, orchestrator, shape));
+    const group = `What a node costs on Redis, ${shape.text}`;
+    for (const [part, { figure, text }] of Object.entries(parts)) {
+      const value = medianOf(taken.slice(1).map((budget) => budget[part]));
+      figures.push(figure(`budget.redis.${shape.key}.${part}`, group, text, value));
     }
   }
   return figures;
 }
 
 /** Returns the parts of the budget, divided by the number of nodes. The first sample only warms up. */
-async function budgetOf(engine, orchestrator, { workflow, nodes, runs }, nodesPerJob) {
+async function budgetOf(engine, orchestrator, { workflow, nodes, runs, nodesPerJob = 'auto' }) {
   await startAll(orchestrator, workflow, runs);
   Object.assign(counted, { nodes: 0, ends: 0 });
   const worker = new DistributedWorker({ engine, workflows, concurrency: 100, nodesPerJob });

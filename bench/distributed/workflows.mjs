@@ -5,7 +5,9 @@ import { chain, fan } from './graphs.mjs';
 /** Number of nodes, and of last nodes of runs, executed in this process. */
 export const counted = { nodes: 0, ends: 0 };
 
+export const chainOfOne = flowOf(chain(1), trivial);
 export const chainOfTen = flowOf(chain(10), trivial);
+export const chainOfForty = flowOf(chain(40), trivial);
 /** A chain of ten whose nodes may be repeated after a crash. */
 export const repeatableTen = flowOf({ ...chain(10), id: 'repeatable-10' }, trivial, { repeatable: true });
 export const chainOfThree = flowOf(chain(3), trivial);
@@ -24,7 +26,17 @@ export const slowFan = flowOf({ ...fan(50), id: 'slow-fan' }, async (input) => {
   return trivial(input);
 });
 
-export const workflows = [chainOfTen, repeatableTen, chainOfThree, rare, fanOf50, waiting, slowFan];
+export const workflows = [
+  chainOfOne,
+  chainOfTen,
+  chainOfForty,
+  repeatableTen,
+  chainOfThree,
+  rare,
+  fanOf50,
+  waiting,
+  slowFan,
+];
 
 async function trivial(input) {
   return typeof input === 'number' ? input + 1 : 1;
