@@ -13,8 +13,9 @@ if existed == 0 then
   -- A run that was listed a moment ago need not be listed again.
   local created = (listed <= now and listed > now - 1000) and listed or now
   local startAt = created + tonumber(ARGV[1])
-  redis.call('HSET', KEYS[1], 'createdAt', string.format('%.0f', created), 'updatedAt', string.format('%.0f', now),
-    'startAt', string.format('%.0f', startAt), 'seq', 0, 'base', 0, unpack(ARGV, 5))
+  local text = string.format('%.0f', created)
+  redis.call('HSET', KEYS[1], 'createdAt', text, 'updatedAt', text, 'startAt', string.format('%.0f', startAt), 'seq', 0,
+    'base', 0, unpack(ARGV, 5))
   if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'deadline', string.format('%.0f', startAt + tonumber(ARGV[2]))) end
   redis.call('SET', KEYS[2], ARGV[4])
   redis.call('UNLINK', unpack(KEYS, 3))
