@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../servers/eventually.js';
 import { startWorkerProcess } from '../servers/processes.js';
+import { removeDirectory, temporaryDirectory } from '../servers/reaper.js';
 import type { FaultPoint } from './fixtures/fault-points.js';
 import type { Told } from './fixtures/messages.js';
 import { describeEngines, type EngineServer, type Site, withSite } from './site.js';
@@ -69,7 +67,7 @@ describe('a program on a directory', () => {
   it.concurrent.each(['before commit', 'after commit'] as const)(
     'that is killed %s when a wait expires, ends the wait once when it is restarted',
     async (at) => {
-      const directory = await mkdtemp(join(tmpdir(), 'expiry-'));
+      const directory = await temporaryDirectory();
       const program = (env: Record<string, string>) => {
         const engine = JSON.stringify({ kind: 'pglite', address: directory, options: { connectTimeout: 180_000 } });
         const module = new URL('./fixtures/alone.ts', import.meta.url);
@@ -91,8 +89,9 @@ describe('a program on a directory', () => {
         }
         const { depth } = Object(await last.waitFor(({ type }) => type === 'counted'));
         expect(depth).toEqual({ waiting: 0, delayed: 0, active: 0 });
+        expect(await last.exited).toEqual({ code: 0, signal: null });
       } finally {
-        await rm(directory, { recursive: true, force: true });
+        await removeDirectory(directory);
       }
     },
     300_000,

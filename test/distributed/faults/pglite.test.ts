@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startWorkerProcess } from '../servers/processes.js';
+import { removeDirectory, temporaryDirectory } from '../servers/reaper.js';
 import type { FaultPoint } from './fixtures/fault-points.js';
 import { nodesOf } from './fixtures/flows.js';
 import type { Told } from './fixtures/messages.js';
@@ -10,7 +8,7 @@ import type { Told } from './fixtures/messages.js';
 it.each(['after commit', 'before enqueue'] as const)(
   'a program on a directory that is killed %s, twice, continues when it is restarted',
   async (at) => {
-    const directory = await mkdtemp(join(tmpdir(), 'faults-'));
+    const directory = await temporaryDirectory();
     try {
       for (const time of [3, 6]) {
         expect(await start(directory, { at, time }).exited).toEqual({ code: null, signal: 'SIGKILL' });
@@ -31,7 +29,7 @@ it.each(['after commit', 'before enqueue'] as const)(
       expect(depth).toEqual({ waiting: 0, delayed: 0, active: 0 });
       expect(await last.exited).toEqual({ code: 0, signal: null });
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      await removeDirectory(directory);
     }
   },
   300_000,
