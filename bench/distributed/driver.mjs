@@ -52,7 +52,7 @@ export async function completion(orchestrator, { workers, runs }) {
   for (;;) {
     const { ends } = await countsOf(workers);
     if (ends >= runs) break;
-    const rest = ends === 0 ? 0 : ((performance.now() - start) / ends) * (runs - ends);
+    const rest = ends === 0 ? 40 : ((performance.now() - start) / ends) * (runs - ends);
     await delay(Math.max(2, Math.min(100, rest / 2)));
   }
   const query = { status: unfinished, limit: 1 };
