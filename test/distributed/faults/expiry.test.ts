@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../servers/eventually.js';
-import { startWorkerProcess } from '../servers/processes.js';
 import { removeDirectory, temporaryDirectory } from '../servers/reaper.js';
+import { startAlone } from './alone.js';
 import type { FaultPoint } from './fixtures/fault-points.js';
-import type { Told } from './fixtures/messages.js';
 import { describeEngines, type EngineServer, type Site, withSite } from './site.js';
 
 const killed = { code: null, signal: 'SIGKILL' };
@@ -68,12 +67,8 @@ describe('a program on a directory', () => {
     'that is killed %s when a wait expires, ends the wait once when it is restarted',
     async (at) => {
       const directory = await temporaryDirectory();
-      const program = (env: Record<string, string>) => {
-        const engine = JSON.stringify({ kind: 'pglite', address: directory, options: { connectTimeout: 180_000 } });
-        const module = new URL('./fixtures/alone.ts', import.meta.url);
-        const own = { WORKER_PROCESS: '1', ENGINE: engine, WORKFLOWS: '["approval", "approval"]' };
-        return startWorkerProcess<Told>({ module, env: { ...own, ...env } });
-      };
+      const program = (env: Record<string, string>) =>
+        startAlone(directory, { WORKFLOWS: '["approval", "approval"]', ...env });
       try {
         expect(await program({ FAULT_POINT: JSON.stringify(faultPointAt(at)) }).exited).toEqual(killed);
         const last = program({ SIGNAL: 'approve' });

@@ -1,9 +1,8 @@
 import { expect, it } from 'vitest';
-import { startWorkerProcess } from '../servers/processes.js';
 import { removeDirectory, temporaryDirectory } from '../servers/reaper.js';
+import { startAlone } from './alone.js';
 import type { FaultPoint } from './fixtures/fault-points.js';
 import { nodesOf } from './fixtures/flows.js';
-import type { Told } from './fixtures/messages.js';
 
 it.each(['after commit', 'before enqueue'] as const)(
   'a program on a directory that is killed %s, twice, continues when it is restarted',
@@ -36,10 +35,5 @@ it.each(['after commit', 'before enqueue'] as const)(
 );
 
 function start(directory: string, faultPoint?: FaultPoint) {
-  const env: Record<string, string> = {
-    WORKER_PROCESS: '1',
-    ENGINE: JSON.stringify({ kind: 'pglite', address: directory, options: { connectTimeout: 180_000 } }),
-  };
-  if (faultPoint !== undefined) env.FAULT_POINT = JSON.stringify(faultPoint);
-  return startWorkerProcess<Told>({ module: new URL('./fixtures/alone.ts', import.meta.url), env });
+  return startAlone(directory, faultPoint && { FAULT_POINT: JSON.stringify(faultPoint) });
 }
