@@ -55,7 +55,7 @@ async function measure(engine, orchestrator) {
 }
 
 /** Returns the parts of the budget, divided by the number of nodes. The first sample only warms up. */
-async function budgetOf(engine, orchestrator, { workflow, nodes, runs, nodesPerJob = 'auto' }) {
+async function budgetOf(engine, orchestrator, { workflow, nodes, runs, nodesPerJob }) {
   await startAll(orchestrator, workflow, runs);
   Object.assign(counted, { nodes: 0, ends: 0 });
   const worker = new DistributedWorker({ engine, workflows, concurrency: 100, nodesPerJob });

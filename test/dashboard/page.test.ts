@@ -302,7 +302,9 @@ describeWith('chromium', 'the page of the dashboard', () => {
 
   it('reconnects when the server is back', async () => {
     // A server that is closing refuses requests with 503.
-    const page = await openAt('/runs', { expected: /ERR_(CONNECTION_|INCOMPLETE_CHUNKED|EMPTY_RESPONSE)|503/ });
+    const page = await openAt('/runs', {
+      expected: /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|503/,
+    });
     await page.locator('[data-state="live"]').waitFor();
     await served.close();
     await page.locator('[data-state="reconnecting"]').waitFor();

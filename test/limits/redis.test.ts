@@ -6,7 +6,13 @@ import { expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { startWorkerProcess } from '../distributed/servers/processes.js';
 import { startProxy } from '../distributed/servers/proxy.js';
-import { describeWithRedis, redisOfSuite, startRedis, startRedisCluster } from '../distributed/servers/redis.js';
+import {
+  callsOf,
+  describeWithRedis,
+  redisOfSuite,
+  startRedis,
+  startRedisCluster,
+} from '../distributed/servers/redis.js';
 import { rejection } from '../support.js';
 import { act, opening, request } from './store.js';
 
@@ -106,10 +112,7 @@ describeWithRedis('redisLimits', () => {
   it('sends its scripts once', async () => {
     const { store } = prefixed();
     await act(store)();
-    const calls = async () => {
-      const found = /cmdstat_eval:calls=(\d+)/.exec(await shared.client.info('commandstats'));
-      return Number(found?.[1] ?? 0);
-    };
+    const calls = () => callsOf(shared.client, 'eval');
     await eventually(async () => (await calls()) > 0);
     const before = await calls();
     for (let call = 0; call < 5; call++) await act(store)();

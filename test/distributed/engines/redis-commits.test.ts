@@ -5,7 +5,7 @@ import { Keys } from '../../../src/distributed/engines/redis/keys.js';
 import { RedisJournals } from '../../../src/distributed/engines/redis/redis-journals.js';
 import { judgeRedis } from '../../../src/distributed/engines/redis/transient.js';
 import { aCommit, aRun } from '../../../src/distributed/testing/suite.js';
-import { describeWithRedis, redisOfSuite } from '../servers/redis.js';
+import { callsOf, describeWithRedis, redisOfSuite } from '../servers/redis.js';
 
 it('are sent each alone behind a proxy that takes keys of one slot only', async () => {
   const sent: number[] = [];
@@ -35,11 +35,6 @@ describeWithRedis('commits to several runs at the same time', () => {
 
   beforeEach(() => given.client.flushall());
 
-  /** Returns the numbers of calls of scripts since the statistics were reset. */
-  async function scripts(): Promise<number> {
-    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await given.client.info('commandstats'))?.[1] ?? 0);
-  }
-
   async function begun(engine: ReturnType<typeof redis>, count: number): Promise<string[]> {
     const runs = Array.from({ length: count }, () => aRun());
     await Promise.all(runs.map((run) => engine.begin(run)));
@@ -53,7 +48,7 @@ describeWithRedis('commits to several runs at the same time', () => {
     const answers = await Promise.all(runIds.map(async (runId) => engine.commit(runId, 0, [aCommit({ text: 'a' })])));
     expect(answers.map((answer) => answer?.verdicts)).toEqual(runIds.map(() => [1]));
     // The status of the runs has changed as well, so the index is updated for each.
-    expect(await scripts()).toBeLessThan(80 + 5);
+    expect(await callsOf(given.client, 'evalsha')).toBeLessThan(80 + 5);
   });
 
   it('fail only for the run whose keys are damaged', async () => {

@@ -72,6 +72,12 @@ export function redisOfSuite(): RedisOfSuite {
   return shared as RedisOfSuite;
 }
 
+/** Returns how often a command was called since the statistics of the server were reset. */
+export async function callsOf(client: Redis, command: string): Promise<number> {
+  const found = new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(await client.info('commandstats'));
+  return Number(found?.[1] ?? 0);
+}
+
 /** Starts a Redis server with a password. */
 export async function startRedis({
   durable = false,
